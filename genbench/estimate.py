@@ -34,7 +34,8 @@ class Estimate:
     value: finite, or None with a `reason`; NaN is refused.
     se: one standard error in units of the value, or None with a `reason`.
     ci: (low, high) at `level`; it covers the expected value of the same estimator on the same number of images.
-    method: how the error bar was made: "influence", "jackknife", "u-statistic", "binomial", "none".
+    method: how the error bar was made: "influence", "jackknife", "u-statistic", "binomial",
+        "mean" (the spread of the numbers that are averaged), "none".
     n, n_real: images on either side; n_real is None where the reference does not say or is not used.
     bias_corrected: the value with its finite-sample bias removed, where an estimator for it exists.
     details: further numbers of the same computation, such as the spread over subsets that peers print.

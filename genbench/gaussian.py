@@ -13,7 +13,7 @@ from torch import Tensor
 class Moments:
     """n vectors: mean (D,) and covariance (D, D) float64 with divisor n - 1.
 
-    n is None for files of peers that do not say how many images they saw.
+    n is None for files of peers that do not say how many images they saw. stored_factor: a factor that is already known.
     """
 
     n: int | None
@@ -23,7 +23,7 @@ class Moments:
 
     @cached_property
     def factor(self) -> Tensor:
-        """F (D, R) with F Fᵀ = cov: lower-triangular by Cholesky, or from the eigenvectors where cov is singular."""
+        """F (D, R) with F Fᵀ = cov: lower-triangular by Cholesky where cov is regular, thin where it is singular."""
         return self.stored_factor if self.stored_factor is not None else factorize(self.cov)
 
 
@@ -54,21 +54,26 @@ class RunningMoments:
 
     def update(self, features: Tensor) -> None:
         """Add a batch (B, D) of any float type."""
+        if len(features) == 0:
+            return
         batch = features.to(torch.float64)
         mean = batch.mean(0)
         centred = batch - mean
-        self._merge(len(batch), mean, centred.T @ centred)
+        self.scatter.addmm_(centred.T, centred)
+        self._shift(len(batch), mean)
 
     def merge(self, other: RunningMoments) -> None:
         """Add what another stream has seen; the result is that of one stream over both."""
-        self._merge(other.n, other.mean, other.scatter)
-
-    def _merge(self, n: int, mean: Tensor, scatter: Tensor) -> None:
-        if n == 0:
+        if other.n == 0:
             return
+        self.scatter += other.scatter
+        self._shift(other.n, other.mean)
+
+    def _shift(self, n: int, mean: Tensor) -> None:
+        """Move to the common mean with n vectors whose scatter about their own `mean` has just been added."""
         total = self.n + n
         delta = mean - self.mean
-        self.scatter += scatter + torch.outer(delta, delta) * (self.n * n / total)
+        self.scatter.addr_(delta, delta, alpha=self.n * n / total)
         self.mean = self.mean + delta * (n / total)
         self.n = total
 
@@ -80,8 +85,33 @@ class RunningMoments:
 
 
 def moments(features: Tensor, block: int = 4096) -> Moments:
-    """Moments of (N, D) features, N >= 2, in blocks of rows so that float64 copies stay small."""
-    running = RunningMoments(features.shape[1], features.device)
+    """Moments of (N, D) features, N >= 2, in blocks of rows so that float64 copies stay small.
+
+    Where N <= D the centred features themselves are the factor, with N columns, and no decomposition is ever needed.
+    """
+    n, dim = features.shape
+    running = RunningMoments(dim, features.device)
     for rows in features.split(block):
         running.update(rows)
-    return running.result()
+    whole = running.result()
+    if n > dim:
+        return whole
+    thin = (features.to(torch.float64) - whole.mean).T / (n - 1) ** 0.5
+    return Moments(n=n, mean=whole.mean, cov=whole.cov, stored_factor=thin)
+
+
+def without(whole: Moments, part: Tensor) -> Moments:
+    """Moments of the images behind `whole` except those whose features (B, D) are `part`; at least two must remain.
+
+    The merge of Chan, Golub and LeVeque solved for one of its sides; few digits are lost while `part` is the smaller side.
+    """
+    if whole.n is None or whole.n - len(part) < 2:
+        raise ValueError(f"{len(part)} of {whole.n} vectors cannot be taken away: a covariance needs at least 2")
+    gone = RunningMoments(len(whole.mean), part.device)
+    gone.update(part)
+    left = whole.n - gone.n
+    mean = whole.mean + (whole.mean - gone.mean) * (gone.n / left)
+    delta = gone.mean - mean
+    scatter = whole.cov * (whole.n - 1) - gone.scatter
+    scatter.addr_(delta, delta, alpha=-gone.n * left / whole.n)
+    return Moments(n=left, mean=mean, cov=scatter / (left - 1))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from torch import Tensor
 
 from genbench.estimate import Better, Estimate
 from genbench.gaussian import Moments
+from genbench.gaussian import moments as moments_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,18 @@ class FeatureSet:
     def complete(self) -> bool:
         """Whether the features are those of every image behind the moments."""
         return self.features is not None and self.n == len(self.features)
+
+    @cached_property
+    def gaussian(self) -> Moments:
+        """The moments, computed once from the features where they are not given.
+
+        They are computed also where fewer images than dimensions are at hand, for the thin factor that comes with it.
+        """
+        if self.features is not None and (self.moments is None or (self.complete and len(self.features) <= len(self.moments.mean))):
+            return moments_of(self.features)
+        if self.moments is None:
+            raise ValueError("a feature set needs features or moments")
+        return self.moments
 
 
 @dataclass(frozen=True, kw_only=True)

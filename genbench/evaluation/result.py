@@ -1,0 +1,217 @@
+"""The result of an evaluation: one JSON document, `genbench.result/1`, that says everything needed to compare it.
+
+It holds no absolute path, no user and no host name. The JSON Schema of the document travels with the package as
+result.schema.json and is made from these classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from genbench import files
+from genbench.errors import DataError
+from genbench.estimate import Better, Estimate, Influence, format_value
+
+SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
+MAX_BYTES = 64 * 2**20  # of a result file that is read; ours have a few kilobytes
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Document(BaseModel):
+    """Unknown keys are ignored, so that files of later minor versions stay readable."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class Warning_(_Document):
+    code: str
+    text: str
+
+
+class Skipped(_Document):
+    name: str
+    reason: str
+
+
+class Images(_Document):
+    """A set of images. `digest` identifies the encoded content in order; `n` of `listed` images could be used."""
+
+    name: str
+    kind: str
+    digest: str | None = None
+    n: int | None = None
+    listed: int | None = None
+    sizes: dict[str, int] = {}
+    modes: dict[str, int] = {}
+    formats: dict[str, int] = {}
+    ignored: dict[str, int] = {}
+    skipped: list[Skipped] = []
+    duplicates: int = 0
+
+
+class Reference(Images):
+    """What the images were compared with; `made` says how: "images" or a "statistics" file with its own SHA-256."""
+
+    made: Literal["images", "statistics"]
+    sha256: str | None = None
+
+
+class Extractor(_Document):
+    """What makes features comparable; see `genbench.features.base.Identity`."""
+
+    extractor: str
+    version: int
+    weights_sha256: str
+    preprocess: str
+    precision: str
+
+
+class MetricResult(_Document):
+    """One value with its error bar, direction and protocol; see `genbench.estimate.Estimate` for the fields.
+
+    `comparable` is False where the value must not stand beside others of the same protocol; `notes` say why.
+    """
+
+    name: str
+    value: Finite | None
+    se: Finite | None
+    ci: tuple[Finite, Finite] | None
+    level: float
+    method: str
+    n: int
+    n_real: int | None
+    better: Better
+    protocol: str
+    layer: str
+    extractor: Extractor
+    bias_corrected: Finite | None = None
+    reason: str | None = None
+    details: dict[str, Finite] = {}
+    comparable: bool = True
+    notes: list[str] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MetricResult:
+        if self.value is None and not self.reason:
+            raise ValueError(f"{self.name} has no value and no reason")
+        if self.ci is not None and not self.ci[0] <= self.ci[1]:
+            raise ValueError(f"the interval of {self.name} is the wrong way round")
+        return self
+
+    @classmethod
+    def of(cls, name: str, estimate: Estimate, **rest: Any) -> MetricResult:
+        shared = {key: getattr(estimate, key) for key in Estimate.__dataclass_fields__ if key != "influence"}
+        return cls(name=name, **{**shared, "details": dict(estimate.details)}, **rest)
+
+    def __float__(self) -> float:
+        if self.value is None:
+            raise ValueError(f"{self.name} has no value: {self.reason}")
+        return self.value
+
+    def __str__(self) -> str:
+        return format_value(self.value, self.se)
+
+
+class Timing(_Document):
+    """Seconds of wall time per part, CPU seconds of this process, and images decoded and extracted (0 from the cache)."""
+
+    wall_s: float
+    cpu_s: float
+    extract_s: float
+    metrics_s: float
+    images_extracted: int
+
+
+class Result(_Document):
+    """Metrics of one set of images. `result["fid"]`, `float(result["fid"])`, `result.save("out/")`."""
+
+    schema_: Literal["genbench.result/1"] = Field("genbench.result/1", alias="schema")
+    status: Literal["success"] = "success"
+    created: str
+    subject: Images
+    reference: Reference | None
+    metrics: list[MetricResult]
+    env: dict[str, str]
+    seed: int
+    timing: Timing
+    warnings: list[Warning_] = []
+    command: list[str] = []
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    _influence: dict[str, Influence] = PrivateAttr(default_factory=dict)
+
+    def __getitem__(self, name: str) -> MetricResult:
+        """The metric of that name; of several protocols, the first that was asked for."""
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(f"no metric {name!r}; there are: {', '.join(metric.name for metric in self.metrics)}")
+
+    @property
+    def influence(self) -> Mapping[str, Influence]:
+        """Per protocol name ("fd@tiny/1 fd"), how much each image pulls at the value; kept beside the document."""
+        return self._influence
+
+    def with_influence(self, influence: Mapping[str, Influence]) -> Result:
+        self._influence.update(influence)
+        return self
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2, by_alias=True)
+
+    def to_pandas(self) -> Any:
+        """One row per metric."""
+        import pandas
+
+        return pandas.DataFrame([metric.model_dump(exclude={"extractor", "details"}) for metric in self.metrics])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write result.json and influence.safetensors into `folder`, each in one step; returns the path of the document."""
+        from safetensors.torch import save
+
+        folder = Path(folder)
+        sides = {f"{key} {side}": getattr(value, side) for key, value in self._influence.items() for side in ("fake", "real")}
+        tensors = {key: tensor.float().cpu().contiguous() for key, tensor in sides.items() if tensor is not None}
+        if tensors:
+            files.write_atomic(folder / "influence.safetensors", save(tensors))
+        files.write_atomic(folder / "result.json", self.to_json() + "\n")
+        return folder / "result.json"
+
+    @classmethod
+    def load(cls, path: str | Path) -> Result:
+        """Read a document, or the one in a folder. Raises DataError for anything that is not a `genbench.result/1`."""
+        path = Path(path)
+        path = path / "result.json" if path.is_dir() else path
+        if not path.is_file():
+            raise DataError("E-NO-RESULT", f"no result at {path}", hint="genbench evaluate ... -o FOLDER writes one")
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError("E-RESULT", f"{path} is larger than any result")
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "document"
+            raise DataError("E-RESULT", f"{path} is no genbench.result/1: {where}: {first['msg']}") from error
+
+    def __str__(self) -> str:
+        return "\n".join(f"{metric.name} {metric} ({metric.protocol}, n={metric.n})" for metric in self.metrics)
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas()[["name", "value", "se", "n", "protocol"]].to_html(index=False))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the document; result.schema.json holds the same, and a test keeps them equal."""
+    schema = Result.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "genbench.result/1"}
+
+
+def warnings_of(warned: Iterable[Any]) -> list[Warning_]:
+    """Each warning once, in order."""
+    unique = dict.fromkeys((item.code, item.text) for item in warned)
+    return [Warning_(code=code, text=text) for code, text in unique]

@@ -1,0 +1,201 @@
+"""Fréchet distance between Gaussians fitted to image features; FID when the features are Inception's.
+
+    FD = |μr - μf|² + tr Σr + tr Σf - 2 tr (Σr Σf)^½
+
+Source: Heusel et al. 2017, https://arxiv.org/abs/1706.08500, equation 6; Dowson and Landau 1982 for the distance.
+
+The trace needs no matrix root: with a factor Σr = F Fᵀ it is the sum of the square roots of the eigenvalues of the symmetric
+Fᵀ Σf F. These are real, and rounding cannot make the distance complex. The reference keeps its factor, so each further
+distance to it costs one symmetric eigenproblem. Where a side has no more images than dimensions, its factor is thin and the
+eigenproblem has the size of that side.
+
+Bias: the distance between finite samples is too large by about a constant / n. `bias_corrected` is the ten-block jackknife's answer.
+Error: both sides' influence functions. Near distance zero the first derivative vanishes and the error bar is conservative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from genbench.errors import DataError, UsageError
+from genbench.estimate import Estimate, Influence, normal_interval
+from genbench.gaussian import Moments, without
+from genbench.metrics._checks import check_rows, check_same_width
+from genbench.metrics._symmetric import congruence, eigenvalues, eigenvectors
+from genbench.metrics.base import FeatureSet, Metric
+from genbench.seeding import generator
+
+BLOCKS = 10  # of the jackknife
+ROWS = 4096  # features in float64 at a time
+EXACT_REFERENCE = "the error bar takes the reference as exact: {}"
+
+
+def frechet_distance(*, real: Moments, fake: Moments) -> float:
+    """|μr - μf|² + tr Σr + tr Σf - 2 tr (Σr Σf)^½, at least 0, in squared units of the features.
+
+    Means (D,) and covariances (D, D) float64 with divisor n - 1. Cheapest when real.factor is known already.
+    """
+    inner, outer = (fake, real) if _is_thinner(fake, real) else (real, fake)
+    spectrum = eigenvalues(congruence(inner.factor, outer.cov))
+    return _distance(real, fake, _trace_of_root(spectrum))
+
+
+def compute(*, real: FeatureSet, fake: FeatureSet) -> dict[str, Estimate]:
+    """{"fd": Estimate}. Every image of `fake` is needed for the error bar; `real` may be moments, a subsample, or complete.
+
+    From the reference's moments alone, or with an unknown number of images behind them, the reference counts as exact.
+    A subsample of the reference's features gives the variance of its influence; the number of all its images divides it.
+    bias_corrected: None where a tenth less images than given are no more than dimensions, for the expansion in 1/n fails there;
+    the reference's part of the bias is removed only where its features are complete.
+    Raises DataError for too few images or numbers that are not finite, IncomparableError for different widths.
+    """
+    _check(real, "real")
+    _check(fake, "fake")
+    check_same_width(real=len(real.gaussian.mean), fake=len(fake.gaussian.mean))
+    if fake.n is None:
+        raise UsageError("E-NO-COUNT", "fid needs to know how many fake images are behind the moments")
+    if fake.features is None or not fake.complete:
+        value = frechet_distance(real=real.gaussian, fake=fake.gaussian)
+        reason = "an error bar needs the features of every fake image"
+        return {"fd": Estimate(value=value, n=fake.n, n_real=real.n, better="lower", reason=reason)}
+
+    coupling = _couple(real=real.gaussian, fake=fake.gaussian)
+    pull = Influence(
+        fake=_influence(fake.features, fake.gaussian.mean, real.gaussian.mean, coupling.fake),
+        real=None if real.features is None else _influence(real.features, real.gaussian.mean, fake.gaussian.mean, coupling.real),
+    )
+    variance = float(pull.fake.var()) / fake.n
+    reason = None
+    if pull.real is None or len(pull.real) < 2:
+        reason = EXACT_REFERENCE.format("only its moments are known")
+    elif real.n is None:
+        reason = EXACT_REFERENCE.format("it does not say how many images it holds")
+    else:
+        variance += float(pull.real.var()) / real.n
+    value = _distance(real.gaussian, fake.gaussian, coupling.trace)
+    se = variance**0.5
+    bias = _jackknife_bias(real, fake, value)
+    return {
+        "fd": Estimate(
+            value=value,
+            se=se,
+            ci=normal_interval(value, se),
+            method="influence",
+            n=fake.n,
+            n_real=real.n,
+            better="lower",
+            bias_corrected=None if bias is None else value - bias,
+            reason=reason,
+            influence=pull,
+        )
+    }
+
+
+def _check(side: FeatureSet, name: Literal["real", "fake"]) -> None:
+    if side.features is not None:
+        check_rows(side.features, side=name, metric="fid", at_least=1 if side.moments is not None else 2)
+    if side.moments is not None and not (side.moments.mean.isfinite().all() and side.moments.cov.isfinite().all()):
+        raise DataError("E-NON-FINITE", f"the moments of the {name} images are not finite")
+
+
+def _is_thinner(one: Moments, other: Moments) -> bool:
+    """Whether `one` has a known factor with fewer columns, so that the eigenproblem shrinks when it is the inner one."""
+    return one.stored_factor is not None and one.stored_factor.shape[1] < other.factor.shape[1]
+
+
+def _trace_of_root(spectrum: Tensor) -> float:
+    return float(spectrum.clamp(min=0).sqrt().sum())  # eigenvalues that should be zero come out as ± rounding
+
+
+def _distance(real: Moments, fake: Moments, trace_of_root: float) -> float:
+    mean_term = (real.mean - fake.mean).square().sum()
+    return max(0.0, float(mean_term + real.cov.trace() + fake.cov.trace()) - 2 * trace_of_root)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coupling:
+    """tr (Σr Σf)^½, and for each side W (D, R) such that W Wᵀ = 2 ∂trace/∂Σ of that side."""
+
+    trace: float
+    real: Tensor
+    fake: Tensor
+
+
+def _couple(*, real: Moments, fake: Moments) -> _Coupling:
+    """The optimal transport between the two Gaussians; W Wᵀ is its linear map, from that side to the other.
+
+    With inner = F Fᵀ and Fᵀ Σ F = Q S² Qᵀ, the outer side's map is F Q S⁻¹ Qᵀ Fᵀ and the inner side's is its inverse, which is
+    (Σ F Q) S⁻³ (Σ F Q)ᵀ. Directions in which either side has no spread are left out, so singular covariances are served too.
+    """
+    swapped = _is_thinner(fake, real)
+    inner, outer = (fake, real) if swapped else (real, fake)
+    spectrum, vectors = eigenvectors(congruence(inner.factor, outer.cov))
+    kept = spectrum > spectrum.abs().max().mul(len(spectrum) * torch.finfo(spectrum.dtype).eps) if len(spectrum) else []
+    roots = spectrum[kept].sqrt()
+    directions = inner.factor @ vectors[:, kept]
+    of_outer = directions / roots.sqrt()
+    of_inner = outer.cov @ directions / roots.pow(1.5)
+    trace = _trace_of_root(spectrum)
+    if swapped:
+        return _Coupling(trace=trace, real=of_outer, fake=of_inner)
+    return _Coupling(trace=trace, real=of_inner, fake=of_outer)
+
+
+def _influence(features: Tensor, mean: Tensor, other_mean: Tensor, W: Tensor) -> Tensor:
+    """(N,) of 2(μ - μ')·(x - μ) + (x - μ)ᵀ(I - W Wᵀ)(x - μ), less its mean: the derivative with respect to the weight of x."""
+
+    def of_rows(rows: Tensor) -> Tensor:
+        centred = rows.to(torch.float64) - mean
+        return 2 * centred @ (mean - other_mean) + centred.square().sum(1) - (centred @ W).square().sum(1)
+
+    raw = torch.cat([of_rows(rows) for rows in features.split(ROWS)])
+    return raw - raw.mean()
+
+
+def _jackknife_bias(real: FeatureSet, fake: FeatureSet, value: float) -> float | None:
+    """(g - 1)(mean of the distances without one of g blocks - the distance); both sides lose a block where both are complete."""
+    sides = [side.features for side in (real, fake) if side.complete and side.features is not None]
+    if any(len(features) - -(-len(features) // BLOCKS) <= features.shape[1] for features in sides):
+        return None
+    left_out = [
+        frechet_distance(real=_without_block(real, block), fake=_without_block(fake, block)) for block in range(BLOCKS)
+    ]
+    return (BLOCKS - 1) * (sum(left_out) / BLOCKS - value)
+
+
+def _without_block(side: FeatureSet, block: int) -> Moments:
+    if not side.complete or side.features is None:
+        return side.gaussian
+    return without(side.gaussian, side.features[_blocks(side.features) == block])
+
+
+def _blocks(features: Tensor) -> Tensor:
+    """(N,) the jackknife block of each image: random, since images come sorted by class or cycle through the classes.
+
+    What is shuffled is the order by content, so that the blocks hold the same images in whatever order these are given.
+    """
+    n = len(features)
+    by_content = features.sum(1).argsort(stable=True)
+    shuffled = torch.from_numpy(generator(0, "fid/jackknife").permutation(n)).to(features.device)
+    blocks = torch.empty(n, dtype=torch.int64, device=features.device)
+    blocks[by_content[shuffled]] = torch.arange(n, device=features.device) % BLOCKS
+    return blocks
+
+
+metric = Metric(
+    compute=compute,
+    takes="distributions",
+    reports={"fd": "lower"},
+    on_inception={"fd": "fid"},
+    min_n=500,
+    error_bar=(
+        "Influence functions of both sides (the reference counts as exact where only its moments are known); the bias-corrected "
+        "value is a ten-block jackknife's. Near zero the error bar is conservative."
+    ),
+    summary="Fréchet distance between Gaussians fitted to the features of real and generated images",
+    source="Heusel et al. 2017, https://arxiv.org/abs/1706.08500",
+)
