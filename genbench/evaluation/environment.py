@@ -38,7 +38,7 @@ def cpu_model() -> str:
 
 
 def choose_device(name: str) -> torch.device:
-    """"auto" is CUDA, then Apple's MPS, then the CPU; any other name is torch's. Raises UsageError for what is not there."""
+    """ "auto" is CUDA, then Apple's MPS, then the CPU; any other name is torch's. Raises UsageError for what is not there."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

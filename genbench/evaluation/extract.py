@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -50,9 +51,7 @@ class Extracted:
     warnings: list[Warned] = field(default_factory=list)
 
 
-def extract(
-    source: ImageSource, survey: Survey, policy: Policy, views: Sequence[View], execution: Execution
-) -> Extracted:
+def extract(source: ImageSource, survey: Survey, policy: Policy, views: Sequence[View], execution: Execution) -> Extracted:
     """Features of all usable images: from the cache where they are there, else by one pass that fills it.
 
     Raises DataError for images that cannot be decoded under `policy.on_bad = "fail"` and for features that are not finite.
@@ -112,9 +111,7 @@ def _pass(
     skipped: dict[int, str] = {}
     position, total = chunk * CHUNK, len(survey.usable)
     for batch in stream:
-        count = len(batch.indices) + len(batch.skipped)
-        absent = [at for at in range(position, position + count) if survey.usable[at] not in set(batch.indices)]
-        skipped.update(zip(absent, (reason for _, reason in batch.skipped), strict=True))
+        skipped.update((bisect_left(survey.usable, index), reason) for index, reason in batch.skipped)
         if batch.indices:
             images = batch.images.to(execution.device, non_blocking=True)
             for view, part in zip(views, parts, strict=True):
@@ -122,7 +119,7 @@ def _pass(
                     for layer, features in forward(view, images).items():
                         _refuse_non_finite(features, layer, [source.item_name(index) for index in batch.indices])
                         part[layer].append(features)
-        position += count
+        position += len(batch.indices) + len(batch.skipped)
         extracted.decoded += len(batch.indices)
         execution.progress(f"features of {source.name}", position, total)
 

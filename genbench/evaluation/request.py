@@ -57,7 +57,9 @@ class Request:
         return self.extractor == "inception" and self.layer == "pool"
 
 
-def parse_all(metrics: Sequence[str] | None, extractor: str | None, precision: Precision, *, has_reference: bool) -> list[Request]:
+def parse_all(
+    metrics: Sequence[str] | None, extractor: str | None, precision: Precision, *, has_reference: bool
+) -> list[Request]:
     """Requests in the order asked; without a list, the default metrics that the extractor and the reference allow."""
     if metrics:
         requests = [parse(text, extractor, precision) for text in metrics]

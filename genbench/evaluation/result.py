@@ -28,7 +28,9 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
-class Warning_(_Document):
+class Caution(_Document):
+    """A warning with its code."""
+
     code: str
     text: str
 
@@ -130,7 +132,7 @@ class Timing(_Document):
 class Result(_Document):
     """Metrics of one set of images. `result["fid"]`, `float(result["fid"])`, `result.save("out/")`."""
 
-    schema_: Literal["genbench.result/1"] = Field("genbench.result/1", alias="schema")
+    schema_: Literal["genbench.result/1"] = Field(default="genbench.result/1", alias="schema")
     status: Literal["success"] = "success"
     created: str
     subject: Images
@@ -139,7 +141,7 @@ class Result(_Document):
     env: dict[str, str]
     seed: int
     timing: Timing
-    warnings: list[Warning_] = []
+    warnings: list[Caution] = []
     command: list[str] = []
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
@@ -211,7 +213,7 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "genbench.result/1"}
 
 
-def warnings_of(warned: Iterable[Any]) -> list[Warning_]:
+def warnings_of(warned: Iterable[Any]) -> list[Caution]:
     """Each warning once, in order."""
     unique = dict.fromkeys((item.code, item.text) for item in warned)
-    return [Warning_(code=code, text=text) for code, text in unique]
+    return [Caution(code=code, text=text) for code, text in unique]

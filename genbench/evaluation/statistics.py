@@ -6,7 +6,6 @@ are read too; they do not say which network, which resizing or how many images t
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,15 +49,19 @@ class Statistics:
     header: Header | None
     features: FeatureSet
 
+    @property
+    def identity(self) -> Identity | None:
+        """The extractor's identity, None where the file does not say."""
+        return None if self.header is None else Identity(**self.header.extractor.model_dump())
+
     def check(self, identity: Identity, layer: str, dim: int) -> None:
         """Raises IncomparableError naming the field in which these statistics and an extractor differ."""
-        if self.header is None:
+        if self.header is None or self.identity is None:
             found = len(self.features.gaussian.mean)
             if found != dim:
                 self._refuse(f"dimensions: {found} in the file / {dim} from {identity.extractor}.{layer}")
             return
-        theirs = Identity(**self.header.extractor.model_dump())
-        difference = theirs.difference(identity)
+        difference = self.identity.difference(identity)
         if difference or self.header.layer != layer:
             self._refuse(f"{difference or f'layer: {self.header.layer} / {layer}'} (file / asked)")
 

@@ -21,9 +21,7 @@ class Pixels(FeatureExtractor):
     inputs: ClassVar = ("bilinear",)
 
     def __init__(self) -> None:
-        super().__init__(
-            input="bilinear", precision="fp32", weights_sha256="none", preprocess="bilinear-antialias-8,x/127.5-1"
-        )
+        super().__init__(input="bilinear", precision="fp32", weights_sha256="none", preprocess="bilinear-antialias-8,x/127.5-1")
 
     @classmethod
     def load(cls, *, input: str, precision: Precision, weights: Path | None) -> Pixels:

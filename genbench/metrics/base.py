@@ -43,7 +43,9 @@ class FeatureSet:
 
         They are computed also where fewer images than dimensions are at hand, for the thin factor that comes with it.
         """
-        if self.features is not None and (self.moments is None or (self.complete and len(self.features) <= len(self.moments.mean))):
+        if self.features is not None and (
+            self.moments is None or (self.complete and len(self.features) <= len(self.moments.mean))
+        ):
             return moments_of(self.features)
         if self.moments is None:
             raise ValueError("a feature set needs features or moments")

@@ -9,8 +9,8 @@ Fᵀ Σf F. These are real, and rounding cannot make the distance complex. The r
 distance to it costs one symmetric eigenproblem. Where a side has no more images than dimensions, its factor is thin and the
 eigenproblem has the size of that side.
 
-Bias: the distance between finite samples is too large by about a constant / n. `bias_corrected` is the ten-block jackknife's answer.
-Error: both sides' influence functions. Near distance zero the first derivative vanishes and the error bar is conservative.
+Bias: between finite samples the distance is too large by about a constant / n; `bias_corrected` is a ten-block jackknife's.
+Error: both sides' influence functions. Near distance zero their first derivative vanishes and the error bar is conservative.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from genbench.seeding import generator
 
 BLOCKS = 10  # of the jackknife
 ROWS = 4096  # features in float64 at a time
-EXACT_REFERENCE = "the error bar takes the reference as exact: {}"
 
 
 def frechet_distance(*, real: Moments, fake: Moments) -> float:
@@ -45,38 +44,39 @@ def frechet_distance(*, real: Moments, fake: Moments) -> float:
 
 
 def compute(*, real: FeatureSet, fake: FeatureSet) -> dict[str, Estimate]:
-    """{"fd": Estimate}. Every image of `fake` is needed for the error bar; `real` may be moments, a subsample, or complete.
+    """{"fd": Estimate}; of either side all features, a subsample of them with the moments of all, or moments alone.
 
-    From the reference's moments alone, or with an unknown number of images behind them, the reference counts as exact.
-    A subsample of the reference's features gives the variance of its influence; the number of all its images divides it.
-    bias_corrected: None where a tenth less images than given are no more than dimensions, for the expansion in 1/n fails there;
-    the reference's part of the bias is removed only where its features are complete.
+    The error bar needs features of `fake`. A reference known by its moments alone, or by an unknown number of images, counts as
+    exact, and `reason` says so. A subsample gives the variance of the influence, and the number of all images divides it.
+    bias_corrected: of the sides whose features are complete; None where one of them would have no more images than dimensions
+    after losing a block, since there the bias is no longer like 1/n.
     Raises DataError for too few images or numbers that are not finite, IncomparableError for different widths.
     """
     _check(real, "real")
     _check(fake, "fake")
-    check_same_width(real=len(real.gaussian.mean), fake=len(fake.gaussian.mean))
+    real_moments, fake_moments = real.gaussian, fake.gaussian
+    check_same_width(real=len(real_moments.mean), fake=len(fake_moments.mean))
     if fake.n is None:
         raise UsageError("E-NO-COUNT", "fid needs to know how many fake images are behind the moments")
-    if fake.features is None or not fake.complete:
-        value = frechet_distance(real=real.gaussian, fake=fake.gaussian)
-        reason = "an error bar needs the features of every fake image"
-        return {"fd": Estimate(value=value, n=fake.n, n_real=real.n, better="lower", reason=reason)}
+    if fake.features is None:
+        value = frechet_distance(real=real_moments, fake=fake_moments)
+        missing = "an error bar needs the features of the fake images, not their moments alone"
+        return {"fd": Estimate(value=value, n=fake.n, n_real=real.n, better="lower", reason=missing)}
 
-    coupling = _couple(real=real.gaussian, fake=fake.gaussian)
+    coupling = _couple(real=real_moments, fake=fake_moments)
+    value = _distance(real_moments, fake_moments, coupling.trace)
     pull = Influence(
-        fake=_influence(fake.features, fake.gaussian.mean, real.gaussian.mean, coupling.fake),
-        real=None if real.features is None else _influence(real.features, real.gaussian.mean, fake.gaussian.mean, coupling.real),
+        fake=_influence(fake.features, fake_moments.mean, real_moments.mean, coupling.fake),
+        real=None if real.features is None else _influence(real.features, real_moments.mean, fake_moments.mean, coupling.real),
     )
     variance = float(pull.fake.var()) / fake.n
     reason = None
-    if pull.real is None or len(pull.real) < 2:
-        reason = EXACT_REFERENCE.format("only its moments are known")
+    if pull.real is None:
+        reason = "the error bar takes the reference as exact: its features are not known"
     elif real.n is None:
-        reason = EXACT_REFERENCE.format("it does not say how many images it holds")
+        reason = "the error bar takes the reference as exact: it does not say how many images it holds"
     else:
         variance += float(pull.real.var()) / real.n
-    value = _distance(real.gaussian, fake.gaussian, coupling.trace)
     se = variance**0.5
     bias = _jackknife_bias(real, fake, value)
     return {
@@ -97,7 +97,7 @@ def compute(*, real: FeatureSet, fake: FeatureSet) -> dict[str, Estimate]:
 
 def _check(side: FeatureSet, name: Literal["real", "fake"]) -> None:
     if side.features is not None:
-        check_rows(side.features, side=name, metric="fid", at_least=1 if side.moments is not None else 2)
+        check_rows(side.features, side=name, metric="fid", at_least=2)
     if side.moments is not None and not (side.moments.mean.isfinite().all() and side.moments.cov.isfinite().all()):
         raise DataError("E-NON-FINITE", f"the moments of the {name} images are not finite")
 
@@ -134,7 +134,8 @@ def _couple(*, real: Moments, fake: Moments) -> _Coupling:
     swapped = _is_thinner(fake, real)
     inner, outer = (fake, real) if swapped else (real, fake)
     spectrum, vectors = eigenvectors(congruence(inner.factor, outer.cov))
-    kept = spectrum > spectrum.abs().max().mul(len(spectrum) * torch.finfo(spectrum.dtype).eps) if len(spectrum) else []
+    floor = spectrum.abs().sum() * torch.finfo(spectrum.dtype).eps
+    kept = spectrum > floor
     roots = spectrum[kept].sqrt()
     directions = inner.factor @ vectors[:, kept]
     of_outer = directions / roots.sqrt()
@@ -157,13 +158,12 @@ def _influence(features: Tensor, mean: Tensor, other_mean: Tensor, W: Tensor) ->
 
 
 def _jackknife_bias(real: FeatureSet, fake: FeatureSet, value: float) -> float | None:
-    """(g - 1)(mean of the distances without one of g blocks - the distance); both sides lose a block where both are complete."""
-    sides = [side.features for side in (real, fake) if side.complete and side.features is not None]
-    if any(len(features) - -(-len(features) // BLOCKS) <= features.shape[1] for features in sides):
+    """(g - 1)(mean of the g distances without one block - the distance); every side with complete features loses a block."""
+    complete = [side.features for side in (real, fake) if side.complete and side.features is not None]
+    left = [(len(features) * (BLOCKS - 1) // BLOCKS, features.shape[1]) for features in complete]
+    if not complete or any(images <= dim for images, dim in left):
         return None
-    left_out = [
-        frechet_distance(real=_without_block(real, block), fake=_without_block(fake, block)) for block in range(BLOCKS)
-    ]
+    left_out = [frechet_distance(real=_without_block(real, block), fake=_without_block(fake, block)) for block in range(BLOCKS)]
     return (BLOCKS - 1) * (sum(left_out) / BLOCKS - value)
 
 
@@ -193,8 +193,8 @@ metric = Metric(
     on_inception={"fd": "fid"},
     min_n=500,
     error_bar=(
-        "Influence functions of both sides (the reference counts as exact where only its moments are known); the bias-corrected "
-        "value is a ten-block jackknife's. Near zero the error bar is conservative."
+        "Influence functions of both sides (a reference known by its moments alone counts as exact); the bias-corrected value "
+        "is a ten-block jackknife's. Near distance zero the error bar is conservative."
     ),
     summary="Fréchet distance between Gaussians fitted to the features of real and generated images",
     source="Heusel et al. 2017, https://arxiv.org/abs/1706.08500",

@@ -1,6 +1,6 @@
 """Inception Score: how sure a classifier is of each image, and how evenly its answers spread over the classes.
 
-    IS = exp mean over images of KL(p(class | image) | mean p), within each of ten splits, averaged over the splits; 1 to #classes
+    IS = mean over ten splits of exp(mean over a split's images of KL(p(class | image) | the split's mean p)), 1 to #classes
 
 Source: Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 4.
 

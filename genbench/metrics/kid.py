@@ -27,9 +27,9 @@ def compute(
 ) -> dict[str, Estimate]:
     """{"kd": Estimate} of (M, D) and (N, D) features; time grows with (M + N)² D, memory does not.
 
-    subsets: None for all pairs, else the number of random subsets with `subset_size` images of either side; they are drawn as
-    torch-fidelity 0.4 draws them. details["subset_std"] (divisor: their number) tells how much the subsets differ, which is no error
-    of their mean; the error bar adds the little that is left of it in the mean to that of all pairs.
+    subsets: None for all pairs, else the number of random subsets with `subset_size` images of either side, drawn as by
+    torch-fidelity 0.4. details["subset_std"] (divisor: subsets) tells how much the subsets differ and is no error of their
+    mean; the error bar is that of all pairs with the little that the choice of subsets adds to it.
     Raises DataError for fewer than 2 images, fewer than `subset_size`, or numbers that are not finite; IncomparableError for
     different widths.
     """
