@@ -1,0 +1,40 @@
+"""genbench measures and benchmarks generative image models.
+
+    import genbench
+    result = genbench.evaluate("samples/", ref="digits", extractor="tiny")
+    result["fd"].value, result["fd"].ci
+
+Importing it loads nothing; a name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genbench.errors import GenbenchError
+    from genbench.estimate import Estimate
+    from genbench.evaluation.evaluate import Evaluator, evaluate
+    from genbench.evaluation.result import Result
+
+__version__ = "0.1.0"
+__all__ = ["Estimate", "Evaluator", "GenbenchError", "Result", "evaluate"]
+
+_HOME = {
+    "Estimate": "genbench.estimate",
+    "Evaluator": "genbench.evaluation.evaluate",
+    "GenbenchError": "genbench.errors",
+    "Result": "genbench.evaluation.result",
+    "evaluate": "genbench.evaluation.evaluate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'genbench' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

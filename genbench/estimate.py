@@ -84,7 +84,7 @@ def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, 
     z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not push the share out
 
 
 def format_value(value: float | None, se: float | None) -> str:

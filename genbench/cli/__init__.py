@@ -1,0 +1,62 @@
+"""The command line: verbs that parse, call one function and print. stdout is data, stderr is everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+from genbench.cli import app as _app
+from genbench.errors import GenbenchError
+
+app = _app.app
+
+
+def main() -> None:
+    """Run the command line and leave with the documented exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit status of a command line: 0, or what the error tree of genbench.errors says; 70 is a bug."""
+    import click
+
+    as_json = "--json" in arguments
+    try:
+        status = app(arguments, prog_name="genbench", standalone_mode=False)
+        sys.stdout.flush()
+        return int(status or 0)
+    except GenbenchError as error:
+        return _report(error.code, error.message, error.hint, error.exit_code, as_json)
+    except click.exceptions.Abort:
+        return _interrupted()
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            hint = f"`{error.ctx.command_path} --help` lists what there is"
+        else:
+            hint = "`genbench --help` lists what there is"
+        return _report("E-USAGE", error.format_message(), hint, 2, as_json)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        traceback.print_exc()
+        hint = "this is a bug in genbench; please report it with the lines above and the output of `genbench doctor`"
+        return _report("E-BUG", f"{type(error).__name__}: {error}", hint, 70, as_json)
+
+
+def _report(code: str, message: str, hint: str, status: int, as_json: bool) -> int:
+    """Tell a person on stderr; with --json also a program, by one document on stdout."""
+    print(f"error[{code}]: {message}" + (f"\n  hint: {hint}" if hint else ""), file=sys.stderr)
+    if as_json:
+        document = {"schema": "genbench.error/1", "code": code, "exit": status, "message": message, "hint": hint}
+        print(json.dumps(document, indent=2))
+    return status
+
+
+def _interrupted() -> int:
+    print("\ninterrupted; finished work is kept: repeat the same command to go on", file=sys.stderr)
+    return 130

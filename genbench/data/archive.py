@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from genbench.data.base import MAX_ENCODED, BadImage, ImageSource, Kind
+from genbench.data.base import MAX_ENCODED, BadImageError, ImageSource, Kind
 from genbench.data.names import byte_order, printable, why_ignored
 from genbench.data.spool import SharedFile, Spool
 from genbench.errors import DataError
@@ -45,7 +45,7 @@ class ZipSource(ImageSource):
 
     def __init__(self, path: Path, *, name: str | None = None, kind: Kind = "zip") -> None:
         super().__init__(name=name or path.name, kind=kind)
-        self._path = os.path.abspath(path)  # worker processes may have another working folder
+        self._path = path.absolute()  # worker processes may have another working folder
         archive = open_zip(path)
         self._size = path.stat().st_size
         self._open: tuple[int, zipfile.ZipFile] = (os.getpid(), archive)
@@ -70,13 +70,13 @@ class ZipSource(ImageSource):
             with self._archive().open(self._members[index]) as stream:
                 return stream.read(MAX_ENCODED + 1)  # never more than the declared size, which was checked
         except BROKEN as error:
-            raise BadImage("E-BAD-IMAGE", f"damaged in the archive ({error})") from error
+            raise BadImageError("E-BAD-IMAGE", f"damaged in the archive ({error})") from error
 
     def _archive(self) -> zipfile.ZipFile:
         """The open archive of this process; a forked one must not share the parent's position in the file."""
         process, archive = self._open
         if process != os.getpid():
-            archive = open_zip(Path(self._path))
+            archive = open_zip(self._path)
             self._open = (os.getpid(), archive)
         return archive
 
@@ -107,7 +107,7 @@ class TarSource(ImageSource):
         super().__init__(name=path.name, kind="tar")
         opener = OPENERS.get(path.suffix.lower())
         try:
-            file = open(path, "rb") if opener is None else _unpacked(path, opener)
+            file = open(path, "rb") if opener is None else _unpacked(path, opener)  # noqa: SIM115 - read for as long as it lives
             self._members = sorted(self._search(file), key=lambda member: byte_order(member[0]))
         except BROKEN as error:
             raise unreadable(self.name, error) from error
@@ -123,14 +123,14 @@ class TarSource(ImageSource):
         _, offset, size = self._members[index]
         data = self._file.read(offset, size)
         if len(data) < size:
-            raise BadImage("E-BAD-IMAGE", f"the archive ends after {len(data):,} of {size:,} bytes")
+            raise BadImageError("E-BAD-IMAGE", f"the archive ends after {len(data):,} of {size:,} bytes")
         return data
 
     def _search(self, file: BinaryIO) -> Iterator[tuple[str, int, int]]:
         """(name, offset, size) of the images."""
         with tarfile.open(fileobj=file, mode="r:") as archive:
             for count, member in enumerate(archive, 1):
-                archive.members = []  # or tarfile keeps every header
+                archive.members = []  # type: ignore[attr-defined]  # or tarfile keeps every header
                 if count > MAX_MEMBERS:
                     raise bomb(f"{self.name} has more than {MAX_MEMBERS:,} members")
                 check_name(self.name, member.name)
@@ -141,7 +141,7 @@ class TarSource(ImageSource):
     def _is_image(self, member: tarfile.TarInfo) -> bool:
         if member.isdir():
             return False
-        reason = why_ignored(member.name.removeprefix("./")) or _why_no_file(member)
+        reason = why_ignored(member.name) or _why_no_file(member)
         if reason is not None:
             self.ignored[reason] += 1
         elif member.size > MAX_ENCODED:

@@ -37,15 +37,15 @@ class Policy:
     value_range: tuple[float, float] | None = None
 
 
-class BadImage(DataError):
+class BadImageError(DataError):
     """One image that cannot be used; `on_bad="skip"` leaves it out."""
 
     def __init__(self, code: str, message: str, *, hint: str = "") -> None:
         super().__init__(code, message, hint=hint or "repair or remove it, or leave such images out with --on-bad skip")
 
-    def named(self, name: str) -> BadImage:
+    def named(self, name: str) -> BadImageError:
         """The same error with the image's name in front."""
-        return BadImage(self.code, f"{name}: {self.message}", hint=self.hint)
+        return BadImageError(self.code, f"{name}: {self.message}", hint=self.hint)
 
 
 class ImageSource(abc.ABC):
@@ -73,7 +73,7 @@ class ImageSource(abc.ABC):
 
     @abc.abstractmethod
     def read(self, index: int) -> bytes | Pixels:
-        """The encoded file, or the pixels where there is nothing to decode. Raises BadImage without a name."""
+        """The encoded file, or the pixels where there is nothing to decode. Raises BadImageError without a name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from genbench.data.base import BadImage, Pixels, Policy
+from genbench.data.base import BadImageError, Pixels, Policy
 
 # Pillow's other decoders are rarely used and have had holes; none of them is for samples of a model.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
@@ -44,7 +44,7 @@ class Header:
 
 
 def read_header(data: bytes, policy: Policy) -> Header:
-    """Raises BadImage for what is no image, is too large or has a mode that is refused."""
+    """Raises BadImageError for what is no image, is too large or has a mode that is refused."""
     with _opened(data, policy) as image:
         _check_mode(image)
         width, height = image.size
@@ -61,7 +61,7 @@ def read_header(data: bytes, policy: Policy) -> Header:
 
 
 def decode(data: bytes, policy: Policy) -> Pixels:
-    """uint8 (3, H, W). Raises BadImage for what cannot be decoded to the last row, or is transparent."""
+    """uint8 (3, H, W). Raises BadImageError for what cannot be decoded to the last row, or is transparent."""
     with _opened(data, policy) as image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
@@ -86,7 +86,7 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
 
 @contextlib.contextmanager
 def _opened(data: bytes, policy: Policy) -> Iterator[Image.Image]:
-    """The image, only its header read. Whatever Pillow raises inside becomes BadImage."""
+    """The image, only its header read. Whatever Pillow raises inside becomes BadImageError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about pixels, which are limited here, and about odd metadata
@@ -94,19 +94,19 @@ def _opened(data: bytes, policy: Policy) -> Iterator[Image.Image]:
                 if image.width * image.height > policy.max_pixels:
                     raise _too_large(f"{image.width}x{image.height}", policy)
                 yield image
-    except (BadImage, MemoryError):
+    except (BadImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise _too_large("it", policy) from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         reason = "not an image that is read here" if data else "the file is empty"
-        raise BadImage("E-BAD-IMAGE", f"{reason} ({' '.join(FORMATS).lower()})" if data else reason) from error
+        raise BadImageError("E-BAD-IMAGE", f"{reason} ({' '.join(FORMATS).lower()})" if data else reason) from error
     except Exception as error:  # hostile files make Pillow raise OSError, ValueError, SyntaxError, struct.error and others
-        raise BadImage("E-BAD-IMAGE", f"damaged or truncated ({error})") from error
+        raise BadImageError("E-BAD-IMAGE", f"damaged or truncated ({error})") from error
 
 
-def _too_large(size: str, policy: Policy) -> BadImage:
-    return BadImage("E-PIXELS", f"{size} has more pixels than the {policy.max_pixels:,} that are allowed")
+def _too_large(size: str, policy: Policy) -> BadImageError:
+    return BadImageError("E-PIXELS", f"{size} has more pixels than the {policy.max_pixels:,} that are allowed")
 
 
 def _orientation(image: Image.Image, data: bytes) -> int:
@@ -117,7 +117,9 @@ def _orientation(image: Image.Image, data: bytes) -> int:
 
 def _deep_colour(image: Image.Image) -> bool:
     """Whether a PNG stores 16 bits for each of several channels, of which Pillow gives the high byte."""
-    return image.format == "PNG" and any(";16" in str(tile.args) for tile in image.tile) and image.mode[0] != "I"
+    return (
+        image.format == "PNG" and any(";16" in str(tile.args) for tile in getattr(image, "tile", ())) and image.mode[0] != "I"
+    )
 
 
 def _check_mode(image: Image.Image) -> None:
@@ -127,10 +129,10 @@ def _check_mode(image: Image.Image) -> None:
     if mode.startswith("I;16") or (mode == "I" and image.format == "PPM"):  # PPM's mode I holds 16 bits
         if "transparency" not in image.info:
             return
-        raise BadImage("E-MODE", "16-bit grey with a transparent colour cannot be read")
+        raise BadImageError("E-MODE", "16-bit grey with a transparent colour cannot be read")
     what = {"F": "float pixels", "I": "32-bit integer pixels"}.get(mode, "pixels")
     hint = "save it with 8 bits per channel, or pass an array with its value range"
-    raise BadImage("E-MODE", f"mode {mode} ({what}) has no fixed white level or no plain way to RGB", hint=hint)
+    raise BadImageError("E-MODE", f"mode {mode} ({what}) has no fixed white level or no plain way to RGB", hint=hint)
 
 
 def _from_16_bit(image: Image.Image) -> Pixels:
@@ -147,7 +149,7 @@ def _without_alpha(rgba: NDArray[np.uint8], policy: Policy) -> Pixels:
         return rgba[..., :3]
     if policy.background is None:
         hint = "say what is behind it with --background white, black or R,G,B"
-        raise BadImage("E-ALPHA", "partly transparent, and what is behind it decides how it looks", hint=hint)
+        raise BadImageError("E-ALPHA", "partly transparent, and what is behind it decides how it looks", hint=hint)
     behind = np.array(policy.background, dtype=np.uint32)
     mixed = (rgba[..., :3] * alpha + behind * (255 - alpha) + 127) // 255
     return mixed.astype(np.uint8)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from genbench.data.base import MAX_ENCODED, BadImage, ImageSource
+from genbench.data.base import MAX_ENCODED, BadImageError, ImageSource
 from genbench.data.names import byte_order, printable, why_ignored
 from genbench.errors import DataError
 
@@ -20,8 +20,8 @@ class FolderSource(ImageSource):
     """
 
     def __init__(self, root: Path) -> None:
-        super().__init__(name=root.resolve().name or "/", kind="folder")
-        self._root = os.path.realpath(root)
+        self._root = root.resolve()
+        super().__init__(name=self._root.name or "/", kind="folder")
         self._names = sorted(self._search(), key=byte_order)
 
     def __len__(self) -> int:
@@ -32,12 +32,12 @@ class FolderSource(ImageSource):
 
     def read(self, index: int) -> bytes:
         try:
-            with open(os.path.join(self._root, self._names[index]), "rb") as file:
+            with open(self._root / self._names[index], "rb") as file:
                 data = file.read(MAX_ENCODED + 1)
         except OSError as error:
-            raise BadImage("E-BAD-IMAGE", f"cannot be read ({error.strerror})") from error
+            raise BadImageError("E-BAD-IMAGE", f"cannot be read ({error.strerror})") from error
         if len(data) > MAX_ENCODED:
-            raise BadImage("E-BAD-IMAGE", f"the file has more than {MAX_ENCODED >> 20} MB")
+            raise BadImageError("E-BAD-IMAGE", f"the file has more than {MAX_ENCODED >> 20} MB")
         return data
 
     def _search(self) -> Iterator[str]:
@@ -50,7 +50,7 @@ class FolderSource(ImageSource):
                 if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                     folders.append(f"{name}/")
                     continue
-                reason = why_ignored(name) or self._why_no_file(name)
+                reason = why_ignored(name) or self._why_no_file(entry)
                 if reason is None:
                     yield name
                 else:
@@ -58,22 +58,22 @@ class FolderSource(ImageSource):
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(os.path.join(self._root, folder)) as entries:
+            with os.scandir(self._root / folder) as entries:
                 return list(entries)
         except OSError as error:
             where = printable(folder) or self.name
             raise DataError("E-NO-PATH", f"cannot list {where}: {error.strerror}", hint="check its permissions") from error
 
-    def _why_no_file(self, name: str) -> str | None:
+    def _why_no_file(self, entry: os.DirEntry[str]) -> str | None:
         """Why something with an image's name is not opened, or None."""
-        path = os.path.join(self._root, name)
-        is_link = os.path.islink(path)
+        if not entry.is_symlink():
+            return None if entry.is_file() else "special file"
         try:
-            mode = os.stat(path).st_mode
+            mode = entry.stat().st_mode
         except OSError:  # no target, or links that point at each other
             return "link to nowhere"
-        if is_link and stat.S_ISDIR(mode):
+        if stat.S_ISDIR(mode):
             return "link to a folder"
-        if is_link and os.path.commonpath([self._root, os.path.realpath(path)]) != self._root:
+        if not Path(entry.path).resolve().is_relative_to(self._root):
             return "link that leads outside"
         return None if stat.S_ISREG(mode) else "special file"

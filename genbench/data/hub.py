@@ -1,46 +1,59 @@
-"""A dataset of the Hugging Face hub: `hf://name[:split]`, `hf://owner/name:test`. Needs the extra `hub`."""
+"""Image datasets of the Hugging Face hub: `hf://name[:split]`. The encoded files are read; decoding is ours."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from pathlib import Path
+from typing import Any
 
-from genbench.data.base import ImageSource
+from genbench import files
+from genbench.data.base import BadImageError, ImageSource
 from genbench.errors import DataError, SetupError, missing_extra
-from genbench.files import offline
 
 PREFIX = "hf://"
 
 
-class HubDataset(ImageSource):
-    """The first column of images, as the bytes that were uploaded; they are decoded here, as everywhere."""
+class HubSource(ImageSource):
+    """The images of the first image column of one split; without a split, "train"."""
 
-    kind = "hub"
-
-    def __init__(self, spec: str) -> None:
-        self.name, self.ignored = spec, Counter()
-        path, _, split = spec.removeprefix(PREFIX).partition(":")
-        if offline():
-            os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"  # read when the package is imported
-        try:
-            from datasets import Image, load_dataset
-        except ImportError:
-            raise missing_extra("datasets", "hub") from None
-        try:
-            rows = load_dataset(path, split=split or "train")
-        except Exception as error:  # the package raises errors of its own, of the hub's client and of the network
-            hint = "check the name and the split; offline, the dataset must be in the package's cache already"
-            raise SetupError("E-HUB", f"{spec} cannot be loaded: {error}", hint=hint) from error
-        columns = [name for name, feature in rows.features.items() if isinstance(feature, Image)]
-        if not columns:
-            raise DataError("E-HUB", f"{spec} has no column of images, only {', '.join(rows.features)}")
-        self.column = columns[0]
-        self.rows = rows.select_columns(columns[:1]).cast_column(self.column, Image(decode=False))
+    def __init__(self, address: str) -> None:
+        super().__init__(name=address, kind="hub")
+        name, _, split = address.removeprefix(PREFIX).partition(":")
+        self._rows, self._column = _load(name, split or "train")
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._rows)
 
-    def __getitem__(self, index: int) -> bytes:
-        item = self.rows[index][self.column]
-        return item["bytes"] if item["bytes"] is not None else Path(item["path"]).read_bytes()
+    def item_name(self, index: int) -> str:
+        return f"image {index}"
+
+    def read(self, index: int) -> bytes:
+        stored = self._rows[index][self._column]
+        if stored is None:
+            raise BadImageError("E-BAD-IMAGE", "the row has no image")
+        if stored["bytes"] is not None:
+            return bytes(stored["bytes"])
+        try:
+            with open(stored["path"], "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise BadImageError("E-BAD-IMAGE", f"cannot be read ({error.strerror})") from error
+
+
+def _load(name: str, split: str) -> tuple[Any, str]:
+    """The rows, with images left encoded, and the name of the image column."""
+    if files.offline():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # `datasets` reads it when it is imported
+    try:
+        import datasets
+    except ImportError as error:
+        raise missing_extra("datasets", "hub") from error
+    try:
+        rows = datasets.load_dataset(name, split=split)
+    except Exception as error:  # its errors have no common base: offline, no such dataset, no such split, gated, disk full
+        hint = "check the name and split on the hub; offline, fetch it once while connected"
+        raise SetupError("E-HUB", f"cannot load {PREFIX}{name}:{split}: {error}", hint=hint) from error
+    columns = [column for column, feature in rows.features.items() if isinstance(feature, datasets.Image)]
+    if not columns:
+        raise DataError("E-HUB", f"{PREFIX}{name} has no image column", hint=f"its columns: {', '.join(rows.features)}")
+    # without the other columns a row costs only its image
+    return rows.select_columns(columns[:1]).cast_column(columns[0], datasets.Image(decode=False)), columns[0]

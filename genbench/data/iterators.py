@@ -1,56 +1,57 @@
-"""Images that come one batch after the other and only once: an iterator, or a callable that returns one.
-
-They are written to a temporary file as they come, so that memory stays bounded and they can be looked at twice.
-"""
+"""Images that come from a generator: written to a temporary file as they come, so that memory stays bounded."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
-from genbench.data.arrays import Arrays, to_images
-from genbench.data.base import Policy
-from genbench.errors import DataError
-from genbench.files import cannot_write
+from genbench.data.arrays import first, one_image, to_images
+from genbench.data.base import ImageSource, Pixels, Policy
+from genbench.data.spool import SharedFile, Spool
 
 
-def spool(batches: Iterable[Any], policy: Policy, *, name: str = "images") -> Arrays:
-    """uint8 images of one size from batches (N, C, H, W), single images (C, H, W) or PIL images."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the memory map below)
-    shape: tuple[int, ...] | None = None
-    count = 0
-    for item in batches:
-        images = to_images(_as_batch(item), policy).numpy()
-        if shape is None:
-            shape = images.shape[1:]
-        if images.shape[1:] != shape:
-            raise DataError(
-                "E-SIZE-MIX", f"{name}: first images of shape {shape}, then {images.shape[1:]}", hint="use one size"
-            )
-        try:
-            file.write(images.tobytes())
-        except OSError as error:
-            raise cannot_write(Path(tempfile.gettempdir()), error) from error
-        count += len(images)
-    if shape is None:
-        raise DataError("E-EMPTY", f"{name} gave no image", hint="pass an iterator that has not been used up")
-    file.flush()
-    array = np.memmap(file, dtype=np.uint8, mode="r", shape=(count, *shape))
-    return Arrays(array, name=name, kind="iterator", policy=Policy(), channels_first=True)
+class IteratorSource(ImageSource):
+    """Batches or single images from `make()`, which returns an iterable, or all images as one tensor or array.
 
+    Nothing is drawn before the first image is asked for; then everything is, once.
+    """
 
-def _as_batch(item: Any) -> Any:
-    """A batch as it is; a single image as a batch of one; (images, labels) without the labels."""
-    if isinstance(item, (tuple, list)) and item and isinstance(item[0], (Tensor, np.ndarray)):
-        item = item[0]
-    if isinstance(item, Image.Image):
-        return [item]
-    if isinstance(item, (Tensor, np.ndarray)) and item.ndim == 3:
-        return item[None]
-    return item
+    cheap = True
+
+    def __init__(self, make: Callable[[], Any], policy: Policy, *, name: str) -> None:
+        super().__init__(name=name, kind="iterator")
+        self._make = make
+        self._policy = policy
+
+    def __len__(self) -> int:
+        return len(self._spooled[1])
+
+    def item_name(self, index: int) -> str:
+        return f"image {index}"
+
+    def read(self, index: int) -> Pixels:
+        file, places = self._spooled
+        offset, height, width = places[index]
+        pixels = np.frombuffer(file.read(offset, 3 * height * width), dtype=np.uint8)
+        return pixels.reshape(3, height, width)
+
+    @cached_property
+    def _spooled(self) -> tuple[SharedFile, list[tuple[int, int, int]]]:
+        """The file, and (offset, height, width) of each image in it."""
+        made = self._make()
+        parts: Iterable[Any] = [made] if isinstance(made, (Tensor, np.ndarray)) else made
+        spool, places = Spool(), []
+        for part in parts:
+            for image in self._images(first(part)):
+                places.append((spool.write(np.ascontiguousarray(image).data), image.shape[1], image.shape[2]))
+        return SharedFile(spool.finish()), places
+
+    def _images(self, part: Any) -> Iterable[Pixels]:
+        """The images of a batch (four axes) or the one image."""
+        if isinstance(part, (Tensor, np.ndarray)) and part.ndim == 4:
+            return list(to_images(part, self._policy).cpu().numpy())
+        return [one_image(part, self._policy)]

@@ -1,76 +1,67 @@
-"""Decoding in worker processes: batches of uint8 in the order of the source, the same for any number of workers."""
+"""The second pass: decoded batches in order, the same for every number of workers and every batch size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from numpy.typing import NDArray
 
-from genbench.data.base import Batch, ImageSource, Policy, UInt8Image
-from genbench.data.decode import BadImageError, decode, resize
-from genbench.data.survey import Survey, bad_image, content_hash
-from genbench.errors import DataError, SetupError
-
-Decoded = tuple[int, UInt8Image | str]  # index and the image, or the reason why there is none
-
-
-class _Decoding(Dataset[Decoded]):
-    """One image at a time, in a worker: read, compare with the survey, decode, bring to the common size."""
-
-    def __init__(self, source: ImageSource, survey: Survey, policy: Policy, start: int) -> None:
-        self.source, self.policy, self.size = source, policy, survey.size
-        self.usable, self.hashes = survey.usable[start:], survey.hashes[start:]
-
-    def __len__(self) -> int:
-        return len(self.usable)
-
-    def __getitem__(self, position: int) -> Decoded:
-        index = self.usable[position]
-        item = self.source[index]
-        if content_hash(item) != self.hashes[position]:
-            name = self.source.item_name(index)
-            raise DataError("E-CHANGED", f"{name} changed while it was being measured", hint="repeat when nothing writes there")
-        if not isinstance(item, bytes):
-            return index, resize(item, self.size)
-        try:
-            return index, resize(decode(item, self.policy), self.size)
-        except BadImageError as error:
-            if self.policy.on_bad == "fail":
-                raise bad_image(self.source.item_name(index), str(error)) from None
-            return index, str(error)
+from genbench.data.base import BadImageError, Batch, ImageSource, Pixels, Policy
+from genbench.data.decode import decode, resize
+from genbench.data.survey import Survey, content_hash
+from genbench.data.workers import in_order
+from genbench.errors import DataError
 
 
 def batches(
     source: ImageSource, survey: Survey, policy: Policy, *, batch_size: int, workers: int, start: int = 0
 ) -> Iterator[Batch]:
-    """Batches of the usable images from position `start` on.
+    """The images survey.usable[start:], `batch_size` at a time; a batch is smaller by what it had to skip.
 
-    Raises DataError for an image that cannot be decoded under `on_bad = "fail"`, and for one that changed since the survey.
+    Raises DataError for an image that cannot be decoded (unless `policy.on_bad` is "skip") and for one that is no longer
+    what the survey saw; SetupError where a worker process dies.
     """
-    encoded = isinstance(source[survey.usable[0]], bytes)
-    workers = workers if encoded and len(survey.usable) - start > 2 * batch_size else 0  # else starting them costs more
-    loader: DataLoader[Decoded] = DataLoader(
-        _Decoding(source, survey, policy, start),
-        batch_size=batch_size,
-        num_workers=workers,
-        collate_fn=_collate,
-        # A process that has used CUDA must not be forked; where nothing has, forking is the fastest.
-        multiprocessing_context=("spawn" if torch.cuda.is_initialized() else "fork") if workers else None,
-        prefetch_factor=4 if workers else None,
-    )
-    try:
-        yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        hint = "it may have run out of memory or of shared memory (/dev/shm); try --num-workers 0"
-        raise SetupError("E-WORKER", f"a decoding process died: {error}", hint=hint) from error
+    task = _Decode(source, policy, survey, batch_size, start)
+    count = -(-(len(survey.usable) - start) // batch_size)
+    for indices, pixels, skipped in in_order(task, count, 0 if source.cheap else workers):
+        yield Batch(indices=indices, images=torch.from_numpy(pixels), skipped=skipped)
 
 
-def _collate(items: list[Decoded]) -> Batch:
-    good = [(index, image) for index, image in items if not isinstance(image, str)]
-    bad = [(index, reason) for index, reason in items if isinstance(reason, str)]
-    stacked = np.stack([image for _, image in good]) if good else np.empty((0, 3, 1, 1), dtype=np.uint8)
-    return Batch(images=torch.from_numpy(stacked), indices=[index for index, _ in good], skipped=bad)
+@dataclass(frozen=True)
+class _Decode:
+    """Task k: the k-th batch after `start`; runs in worker processes."""
+
+    source: ImageSource
+    policy: Policy
+    survey: Survey
+    batch_size: int
+    start: int
+
+    def __call__(self, task: int) -> tuple[list[int], NDArray[np.uint8], list[tuple[str, str]]]:
+        begin = self.start + task * self.batch_size
+        indices, images, skipped = [], [], []
+        for index in self.survey.usable[begin : begin + self.batch_size]:
+            try:
+                images.append(self._image(index))
+                indices.append(index)
+            except BadImageError as error:
+                if self.policy.on_bad == "fail":
+                    raise error.named(self.source.item_name(index)) from error
+                skipped.append((self.source.item_name(index), error.message))
+        pixels = np.stack(images) if images else np.empty((0, 3, *self.survey.size), dtype=np.uint8)
+        return indices, pixels, skipped
+
+    def _image(self, index: int) -> Pixels:
+        """uint8 (3, H, W) of the size all images have."""
+        item = self.source.read(index)
+        if content_hash(item) != self.survey.hashes[index]:
+            name = self.source.item_name(index)
+            hint = "measure images that stay as they are: no files being written, no random transforms"
+            raise DataError("E-CHANGED", f"{name} changed while it was being measured", hint=hint)
+        pixels = decode(item, self.policy) if isinstance(item, bytes) else item
+        if pixels.shape[1:] == self.survey.size:
+            return pixels
+        return resize(pixels, *self.survey.size)

@@ -1,88 +1,95 @@
-"""One door for images, wherever they are."""
+"""Whatever a user calls images -> an `ImageSource`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import IterableDataset
 
 from genbench import catalog
-from genbench.data import arrays
-from genbench.data.archive import TAR_SUFFIXES, Tar, Zip
+from genbench.data.archive import TarSource, ZipSource
+from genbench.data.arrays import ArraySource, ItemSource, open_npy, open_npz
 from genbench.data.base import ImageSource, Policy
-from genbench.data.datasets import TorchDataset
-from genbench.data.folder import Folder
-from genbench.data.hub import PREFIX, HubDataset
-from genbench.data.iterators import spool
+from genbench.data.folder import FolderSource
+from genbench.data.hub import PREFIX, HubSource
+from genbench.data.iterators import IteratorSource
+from genbench.data.names import SUFFIXES
 from genbench.errors import DataError, UsageError
 
-_FILES: dict[tuple[str, ...], Callable[[Path, Policy], ImageSource]] = {
-    (".zip",): lambda path, policy: Zip(path),
-    TAR_SUFFIXES: lambda path, policy: Tar(path),
-    (".npz",): arrays.from_npz,
-    (".npy",): arrays.from_npy,
+ARCHIVES: Mapping[str, Callable[[Path, Policy], ImageSource]] = {
+    ".zip": lambda path, _: ZipSource(path),
+    ".npz": open_npz,
+    ".npy": open_npy,
+    **dict.fromkeys(
+        (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"),
+        lambda path, _: TarSource(path),
+    ),
 }
 
 
-def open_images(images: Any, policy: Policy) -> ImageSource:
-    """A source for a path (folder, .zip, .tar[.gz|.bz2|.xz], .npz, .npy), a named set ("digits/test"; without a split its
-    training split), "hf://name:split", a torch Dataset, a tensor (N, C, H, W), an array (N, H, W, C), a list of PIL images,
-    an iterable of any of these as batches, or a callable without arguments that returns one.
+def open_images(spec: Any, *, policy: Policy) -> ImageSource:
+    """The images that `spec` names or is; see the README for all it may be.
 
-    A path that exists wins over a named set. Raises DataError for what is not there or holds no images.
+    Raises DataError for a path that is not there or holds no images, UsageError for a name that means nothing, SetupError
+    where data must be fetched and cannot.
     """
-    if isinstance(images, (str, Path)):
-        return _open_name(str(images), policy)
-    if isinstance(images, ImageSource):
-        return images
-    if isinstance(images, (Tensor, np.ndarray)):
-        return arrays.from_memory(images, policy)
-    if isinstance(images, list) and images and all(isinstance(image, Image.Image) for image in images):
-        return arrays.from_memory(images, policy)
-    if isinstance(images, Dataset) and not isinstance(images, IterableDataset):
-        return TorchDataset(images, policy)
-    if isinstance(images, (Iterator, Iterable)):
-        return spool(images, policy)
-    if callable(images):
-        return open_images(images(), policy)
-    raise UsageError(
-        "E-IMAGES", f"cannot take images from a {type(images).__name__}", hint="pass a path, a tensor or a dataset"
+    if isinstance(spec, str) and spec.startswith(PREFIX):
+        return HubSource(spec)
+    if isinstance(spec, (str, Path)):
+        return _open_path_or_name(spec, policy)
+    if isinstance(spec, ImageSource):
+        return spec
+    return _open_object(spec, policy)
+
+
+def _open_path_or_name(spec: str | Path, policy: Policy) -> ImageSource:
+    path = Path(spec).expanduser()
+    if path.exists():
+        return _open_path(path, policy)
+    name, _, split = str(spec).partition("/")
+    if isinstance(spec, str) and (name in catalog.names("datasets") or ":" in name):
+        dataset = catalog.find("datasets", name)()
+        return dataset.images(dataset.checked(split) if split else dataset.splits[0])
+    known_names = catalog.unknown("datasets", name, catalog.names("datasets")).hint
+    hint = f"check the spelling, or a dataset: {known_names}"
+    if _looks_like_path(spec):
+        raise DataError("E-NO-PATH", f"no such file or folder: {spec}", hint=hint)
+    raise UsageError("E-NAME", f"no such path and no dataset of that name: {spec}", hint=known_names)
+
+
+def _looks_like_path(spec: str | Path) -> bool:
+    """A name of a dataset is a word, perhaps with a split behind a slash."""
+    text = str(spec)
+    return (
+        isinstance(spec, Path) or text.startswith((".", "/", "~")) or text.endswith("/") or text.count("/") > 1 or "." in text
     )
 
 
-def _open_name(name: str, policy: Policy) -> ImageSource:
-    if name.startswith(PREFIX):
-        return HubDataset(name)
-    path = Path(name)
+def _open_path(path: Path, policy: Policy) -> ImageSource:
     if path.is_dir():
-        return Folder(path)
-    if path.exists():
-        for suffixes, opener in _FILES.items():
-            if path.name.lower().endswith(suffixes):
-                return opener(path, policy)
-        known = ", ".join(suffix for suffixes in _FILES for suffix in suffixes)
-        raise DataError(
-            "E-FORMAT", f"{path.name} is no kind of file that is read here", hint=f"pass a folder or one of {known}"
-        )
-    split = split_name(name)
-    if split is not None:
-        dataset, _, part = split.partition("/")
-        return catalog.find("datasets", dataset)().images(part)
-    near = catalog.unknown("datasets", name, catalog.names("datasets")).hint
-    raise DataError("E-NO-PATH", f"{name} does not exist, and no dataset has that name", hint=near)
+        return FolderSource(path)
+    name = path.name.lower()
+    for suffix, opener in ARCHIVES.items():
+        if name.endswith(suffix):
+            return opener(path, policy)
+    what = "one image" if name.endswith(SUFFIXES) else "not a file that holds images"
+    raise DataError("E-FORMAT", f"{path.name} is {what}", hint=f"pass a folder or one of: {' '.join(ARCHIVES)}")
 
 
-def split_name(name: str) -> str | None:
-    """ "digits" -> "digits/train", "digits/test" as it is, None for what is no named set. Raises UsageError for no split."""
-    dataset, _, split = name.partition("/")
-    if dataset not in catalog.names("datasets"):
-        return None
-    splits = catalog.find("datasets", dataset).splits
-    if split and split not in splits:
-        raise catalog.unknown(f"{dataset} splits", split, splits)
-    return f"{dataset}/{split or splits[0]}"
+def _open_object(spec: Any, policy: Policy) -> ImageSource:
+    if isinstance(spec, (Tensor, np.ndarray)):
+        return ArraySource(spec, policy)
+    if isinstance(spec, (list, tuple)):
+        return ItemSource(spec, policy, name="images", kind="array")
+    if hasattr(spec, "__getitem__") and hasattr(spec, "__len__") and not isinstance(spec, (IterableDataset, Mapping)):
+        return ItemSource(spec, policy, name=type(spec).__name__, kind="dataset")
+    if isinstance(spec, Iterable):
+        return IteratorSource(lambda: spec, policy, name=type(spec).__name__)
+    if callable(spec):
+        return IteratorSource(spec, policy, name=getattr(spec, "__name__", type(spec).__name__))
+    hint = "give a path, a dataset's name, a tensor, an array, a list, a torch Dataset, an iterator or a callable"
+    raise UsageError("E-TYPE", f"{type(spec).__name__} is nothing that holds images", hint=hint)

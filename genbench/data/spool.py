@@ -52,9 +52,9 @@ class Spool:
         return begin
 
     def finish(self) -> BinaryIO:
-        """The file, complete, to be read."""
+        """The file, complete, at its beginning."""
         try:
-            self.file.flush()
+            self.file.seek(0)
         except OSError as error:
             raise self._full(error) from error
         return self.file

@@ -1,6 +1,6 @@
-"""A look at every image before the slow work: sizes, modes, formats, duplicates, and the digest that identifies the set.
+"""One pass over the files before any slow work: what they are, whether they fit together, and a digest of them all.
 
-Headers are read and bytes are hashed; nothing is decoded. What is wrong with a set of images is known after seconds.
+Headers are read and contents hashed; nothing is decoded.
 """
 
 from __future__ import annotations
@@ -10,27 +10,31 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from genbench.data.base import ImageSource, Policy, UInt8Image
-from genbench.data.decode import FORMATS, BadImageError, Header, read_header
+from genbench.data.base import BadImageError, ImageSource, Pixels, Policy
+from genbench.data.decode import Header, read_header
+from genbench.data.names import SUFFIXES
+from genbench.data.workers import in_order
 from genbench.errors import DataError, Warned
+
+ITEMS_PER_TASK = 256
+FEW = 4096  # below this many files, starting worker processes takes longer than they save
 
 
 @dataclass(kw_only=True)
 class Survey:
-    """What a source holds.
+    """What a source holds. Positions are those in the source.
 
-    usable: indices of images whose headers are sound; size: the (H, W) they will have.
-    digest: of all usable images' content in order; the same images have the same one in a folder, a zip or elsewhere on disk.
-    hashes: of each usable image's content, so that a file that changes before it is decoded is noticed.
-    sizes ("32x32", width first), modes, formats: how many images of each. duplicates: copies of an earlier image.
+    usable: positions of the images to measure, and hashes[position]: 16 bytes of BLAKE2b over file or pixels.
+    digest: "sha256:..." over these hashes in order; neither names nor places enter it.
+    size: (H, W) that every image has, or is resized to.
+    sizes ("WxH"), modes, formats: counts over the usable images; pixels that were never encoded have no format.
+    duplicates: images that are exact copies of an earlier one.
     """
 
     usable: list[int] = field(default_factory=list)
-    hashes: list[bytes] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
+    hashes: dict[int, bytes] = field(default_factory=dict)
     digest: str = ""
+    size: tuple[int, int] = (0, 0)
     sizes: Counter[str] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
@@ -39,91 +43,124 @@ class Survey:
     warnings: list[Warned] = field(default_factory=list)
 
 
-def content_hash(item: bytes | UInt8Image) -> bytes:
-    """128 bits of BLAKE2b over encoded bytes, or over the shape and pixels of an array."""
-    if isinstance(item, bytes):
-        return hashlib.blake2b(item, digest_size=16).digest()
-    return hashlib.blake2b(str(item.shape).encode() + np.ascontiguousarray(item).tobytes(), digest_size=16).digest()
+def survey(source: ImageSource, policy: Policy, *, workers: int, progress: Callable[[int, int], None] | None = None) -> Survey:
+    """Look at every image of `source`; `progress(done, total)` is called now and then.
 
-
-def survey(source: ImageSource, policy: Policy, progress: Callable[[str, int, int], None]) -> Survey:
-    """Look at every item of `source`.
-
-    Raises DataError: E-EMPTY without a usable image, E-BAD-IMAGE for one that cannot be read under `on_bad = "fail"`,
-    E-SIZE-MIX for several sizes unless they are to be resized.
+    Raises DataError for no images, for one that cannot be used (unless `policy.on_bad` is "skip") and for mixed sizes
+    (unless `policy.on_size_mix` is "resize").
     """
+    total = len(source)
+    tasks = -(-total // ITEMS_PER_TASK)
     found = Survey()
-    first_of: dict[str, str] = {}  # size -> the first image of it
-    animated = 0
-    for index in range(len(source)):
-        item = source[index]
-        try:
-            header = _header(item, policy)
-        except BadImageError as error:
-            if policy.on_bad == "fail":
-                raise bad_image(source.item_name(index), str(error)) from None
-            found.skipped.append((source.item_name(index), str(error)))
-            continue
-        size = f"{header.size[1]}x{header.size[0]}"
-        first_of.setdefault(size, source.item_name(index))
-        found.sizes[size] += 1
-        found.modes[header.mode] += 1
-        found.formats[header.format] += 1
-        animated += header.frames > 1
-        found.usable.append(index)
-        found.hashes.append(content_hash(item))
-        if (index + 1) % 1000 == 0:
-            progress(f"looking at {source.name}", index + 1, len(source))
-    if not found.usable:
-        raise _empty(source, found)
-    _agree_on_size(source, policy, found, first_of)
-    found.formats.pop("", None)  # arrays have no format
-    found.digest = "sha256:" + hashlib.sha256(b"".join(found.hashes)).hexdigest()
-    found.duplicates = len(found.hashes) - len(set(found.hashes))
-    _warn(source, found, animated)
+    headers: dict[int, Header] = {}
+    looks = in_order(_Look(source, policy), tasks, 0 if source.cheap or total < FEW else workers)
+    for task, seen in enumerate(looks):
+        for position, look in enumerate(seen, task * ITEMS_PER_TASK):
+            if isinstance(look, BadImageError):
+                _leave_out(source, policy, position, look, found)
+            else:
+                headers[position], found.hashes[position] = look
+        if progress is not None:
+            progress(min(total, (task + 1) * ITEMS_PER_TASK), total)
+    found.usable = list(headers)
+    if not headers:
+        raise _empty(source, found.skipped)
+    _sum_up(found, headers)
+    found.warnings += _warnings(source, policy, found, headers)
+    _agree_on_size(source, policy, found, headers)
     return found
 
 
-def _header(item: bytes | UInt8Image, policy: Policy) -> Header:
-    if isinstance(item, bytes):
-        return read_header(item, policy)
-    return Header((item.shape[1], item.shape[2]), "RGB", "", 1)
+def content_hash(item: bytes | Pixels) -> bytes:
+    """16 bytes that tell a file, or pixels, from any other."""
+    return hashlib.blake2b(item if isinstance(item, bytes) else item.tobytes(), digest_size=16).digest()
 
 
-def bad_image(name: str, reason: str) -> DataError:
-    return DataError(
-        "E-BAD-IMAGE", f"{name}: {reason}", hint="mend or remove it, or pass --on-bad skip to leave such images out"
-    )
+@dataclass(frozen=True)
+class _Look:
+    """Header and hash of each of some items, or why an item is bad; runs in worker processes."""
+
+    source: ImageSource
+    policy: Policy
+
+    def __call__(self, task: int) -> list[tuple[Header, bytes] | BadImageError]:
+        begin = task * ITEMS_PER_TASK
+        return [self._look(index) for index in range(begin, min(begin + ITEMS_PER_TASK, len(self.source)))]
+
+    def _look(self, index: int) -> tuple[Header, bytes] | BadImageError:
+        try:
+            item = self.source.read(index)
+            if isinstance(item, bytes):
+                return read_header(item, self.policy), content_hash(item)
+        except BadImageError as error:
+            return error
+        _, height, width = item.shape
+        return Header(height=height, width=width, mode="RGB", format="", frames=False, alpha=False), content_hash(item)
 
 
-def _empty(source: ImageSource, found: Survey) -> DataError:
-    inventory = ", ".join(f"{count} {reason}" for reason, count in source.ignored.most_common())
-    files = sum(source.ignored.values()) + len(found.skipped)
-    inside = f" ({files} files: {inventory or f'{len(found.skipped)} that cannot be read'})" if files else ""
-    hint = f"pass what holds the images; formats read here: {', '.join(FORMATS)}"
-    return DataError("E-EMPTY", f"no images found in {source.name}{inside}", hint=hint)
+def _leave_out(source: ImageSource, policy: Policy, position: int, error: BadImageError, found: Survey) -> None:
+    name = source.item_name(position)
+    if policy.on_bad == "fail":
+        raise error.named(name)
+    found.skipped.append((name, error.message))
 
 
-def _agree_on_size(source: ImageSource, policy: Policy, found: Survey, first_of: dict[str, str]) -> None:
-    (common, _), *others = found.sizes.most_common()
-    width, height = common.split("x")
-    found.size = int(height), int(width)
-    if not others:
+def _sum_up(found: Survey, headers: dict[int, Header]) -> None:
+    found.sizes = Counter(_size(header) for header in headers.values())
+    found.modes = Counter(header.mode for header in headers.values())
+    found.formats = Counter(header.format for header in headers.values() if header.format)
+    found.duplicates = len(found.hashes) - len(set(found.hashes.values()))
+    found.digest = "sha256:" + hashlib.sha256(b"".join(found.hashes.values())).hexdigest()
+
+
+def _size(header: Header) -> str:
+    return f"{header.width}x{header.height}"
+
+
+def _agree_on_size(source: ImageSource, policy: Policy, found: Survey, headers: dict[int, Header]) -> None:
+    """Set the size of all images: the only one, or the most common one of a mix that may be resized."""
+    (common, count), *others = found.sizes.most_common()
+    offenders = [position for position, header in headers.items() if _size(header) != common]
+    found.size = next((header.height, header.width) for header in headers.values() if _size(header) == common)
+    if not offenders:
         return
-    if policy.on_size_mix == "fail":
-        counts = ", ".join(f"{count:,} are {size}" for size, count in found.sizes.most_common(5))
-        message = f"the images of {source.name} have {len(found.sizes)} sizes: {counts} (first: {first_of[others[0][0]]})"
-        raise DataError("E-SIZE-MIX", message, hint="pass --on-size-mix resize to bring all to the most common size")
-    resized = sum(count for _, count in others)
-    found.warnings.append(Warned("W-RESIZED", f"{resized:,} images of {source.name} were resized to {common}"))
+    if policy.on_size_mix == "resize":
+        found.warnings.append(Warned("W-RESIZED", f"{len(offenders):,} images were resized to {common}"))
+        return
+    mix = [f"{count:,} images are {common}", *(f"{number:,} are {size}" for size, number in others[:3])]
+    more = [f"and {len(others) - 3} more sizes"] if len(others) > 3 else []
+    message = f"{', '.join([*mix, *more])} (first: {source.item_name(offenders[0])})"
+    raise DataError("E-SIZE-MIX", message, hint="make them one size, or let them be resized with --on-size-mix resize")
 
 
-def _warn(source: ImageSource, found: Survey, animated: int) -> None:
-    texts = {
-        "W-DUPLICATES": (found.duplicates, "images are exact copies of earlier ones"),
-        "W-ANIMATED": (animated, "images are animated; their first frame is used"),
-        "W-SKIPPED": (len(found.skipped), "images cannot be read and were left out"),
+def _warnings(source: ImageSource, policy: Policy, found: Survey, headers: dict[int, Header]) -> list[Warned]:
+    """What a reader of the numbers should know about the files."""
+    frames = sum(header.frames for header in headers.values())
+    alpha = sum(header.alpha for header in headers.values())
+    deep = sum(header.mode.endswith(";16") and header.mode[0] != "I" for header in headers.values())
+    behind = "is dropped" if policy.background is None else f"is composed over {policy.background}"
+    warnings = {
+        "W-IGNORED": source.ignored and f"files that are no images were ignored: {_inventory(source.ignored)}",
+        "W-DUPLICATES": found.duplicates and f"{found.duplicates:,} images are exact copies of others",
+        "W-ANIMATED": frames and f"{frames:,} files hold several frames; the first one is used",
+        "W-ALPHA": alpha and f"{alpha:,} images have an alpha channel, which {behind}",
+        "W-16-BIT": deep and f"{deep:,} images have 16-bit colour, of which the high byte is used",
     }
-    for code, (count, text) in texts.items():
-        if count:
-            found.warnings.append(Warned(code, f"{source.name}: {count:,} {text}"))
+    return [Warned(code, text) for code, text in warnings.items() if text]
+
+
+def _inventory(ignored: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in ignored.most_common())
+
+
+def _empty(source: ImageSource, skipped: list[tuple[str, str]]) -> DataError:
+    if skipped:
+        name, reason = skipped[0]
+        message = f"none of the {len(skipped):,} images in {source.name} can be used (first: {name}: {reason})"
+        return DataError("E-EMPTY", message, hint="look at the first one; see `genbench evaluate --help` for the formats")
+    if source.kind not in ("folder", "zip", "tar"):
+        return DataError("E-EMPTY", f"{source.name} holds no images", hint="give at least one image")
+    inventory = f"{source.ignored.total():,} files: {_inventory(source.ignored)}" if source.ignored else "no files at all"
+    looked_for = " ".join(suffix[1:] for suffix in SUFFIXES)
+    message = f"no images found in {source.name} ({inventory}; looked for {looked_for})"
+    return DataError("E-EMPTY", message, hint="pass the folder or archive that holds the images")

@@ -17,10 +17,9 @@ from torch import Tensor
 from genbench.data.arrays import to_images
 from genbench.data.base import Policy
 from genbench.data.open import open_images
-from genbench.data.survey import survey
 from genbench.errors import DataError, UsageError, Warned
 from genbench.evaluation import environment
-from genbench.evaluation.extract import Execution, Progress, extract, forward
+from genbench.evaluation.extract import Execution, Progress, extract, forward, look_at
 from genbench.evaluation.measure import Measured, Networks, measure
 from genbench.evaluation.reference import Resolved, Wanted, check_exists, describe, resolve, views_of
 from genbench.evaluation.request import Request, parse_all
@@ -73,11 +72,11 @@ def evaluate(
     started, cpu = time.perf_counter(), time.process_time()
     policy = Policy(on_bad=on_bad, on_size_mix=on_size_mix, background=background, value_range=value_range)
     requests = parse_all(metrics, extractor, precision, has_reference=ref is not None)
-    source = open_images(images, policy)
+    source = open_images(images, policy=policy)
     if ref is not None:
         check_exists(ref, policy)  # before any weight is loaded or image decoded
     run = _Run.prepare(requests, weights, device, batch_size, workers, progress)
-    surveyed = survey(source, policy, run.execution.progress)
+    surveyed = look_at(source, policy, run.execution)
     reference = resolve(ref, run.referenced, policy, run.execution) if run.referenced else None
     extracted = extract(source, surveyed, policy, views_of(run.wanted), run.execution)
     extract_s = time.perf_counter() - started

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genbench.data.base import Batch, ImageSource, Policy
 from genbench.data.loader import batches
-from genbench.data.survey import Survey
+from genbench.data.survey import Survey, survey
 from genbench.errors import DataError, SetupError, Warned
 from genbench.evaluation.store import CHUNK, Chunk, FeatureStore, finite
 from genbench.features.base import FeatureExtractor
@@ -51,15 +51,24 @@ class Extracted:
     warnings: list[Warned] = field(default_factory=list)
 
 
-def extract(source: ImageSource, survey: Survey, policy: Policy, views: Sequence[View], execution: Execution) -> Extracted:
+def look_at(source: ImageSource, policy: Policy, execution: Execution) -> Survey:
+    """The survey of a source, by as many processes as the execution has."""
+
+    def report(done: int, total: int) -> None:
+        execution.progress(f"looking at {source.name}", done, total)
+
+    return survey(source, policy, workers=execution.workers, progress=report)
+
+
+def extract(source: ImageSource, surveyed: Survey, policy: Policy, views: Sequence[View], execution: Execution) -> Extracted:
     """Features of all usable images: from the cache where they are there, else by one pass that fills it.
 
     Raises DataError for images that cannot be decoded under `policy.on_bad = "fail"` and for features that are not finite.
     """
-    stores = [FeatureStore(_key(survey, policy, view.extractor)) for view in views]
+    stores = [FeatureStore(_key(surveyed, policy, view.extractor)) for view in views]
     extracted = Extracted(features=[], stores=stores)
     collected: list[dict[str, list[Tensor]]] = [{layer: [] for layer in view.layers} for view in views]
-    total = len(survey.usable)
+    total = len(surveyed.usable)
     batch_size = max(size for size in range(1, CHUNK + 1) if CHUNK % size == 0 and size <= max(1, execution.batch_size))
     stream = None
     for chunk in range(math.ceil(total / CHUNK)):
@@ -69,9 +78,9 @@ def extract(source: ImageSource, survey: Survey, policy: Policy, views: Sequence
         ]
         if stream is None and any(view.layers for view in missing):
             start = chunk * CHUNK
-            stream = batches(source, survey, policy, batch_size=batch_size, workers=execution.workers, start=start)
+            stream = batches(source, surveyed, policy, batch_size=batch_size, workers=execution.workers, start=start)
         if stream is not None:
-            fresh = _pass(islice(stream, CHUNK // batch_size), source, survey, missing, execution, chunk, extracted)
+            fresh = _pass(islice(stream, CHUNK // batch_size), source, surveyed, missing, execution, chunk, extracted)
         skipped: dict[int, str] = {}
         for i, (view, store) in enumerate(zip(views, stores, strict=True)):
             for layer in view.layers:
@@ -80,17 +89,17 @@ def extract(source: ImageSource, survey: Survey, policy: Policy, views: Sequence
                     _write(store, layer, chunk, content, extracted)
                 collected[i][layer].append(content.features)
                 skipped.update(content.skipped)
-        extracted.skipped += [(source.item_name(survey.usable[at]), reason) for at, reason in sorted(skipped.items())]
+        extracted.skipped += [(source.item_name(surveyed.usable[at]), reason) for at, reason in sorted(skipped.items())]
         execution.progress(f"features of {source.name}", min(total, (chunk + 1) * CHUNK), total)
     extracted.features = [{layer: torch.cat(parts) for layer, parts in layers.items()} for layers in collected]
     return extracted
 
 
-def _key(survey: Survey, policy: Policy, extractor: FeatureExtractor) -> dict[str, object]:
+def _key(surveyed: Survey, policy: Policy, extractor: FeatureExtractor) -> dict[str, object]:
     """Everything that features depend on. A changed field is another folder, so nothing stale can be found."""
     return {
-        "images": survey.digest,
-        "size": survey.size,
+        "images": surveyed.digest,
+        "size": surveyed.size,
         "policy": asdict(policy),
         "decoder": f"pillow {PIL.__version__}",
         **asdict(extractor.identity),
@@ -100,7 +109,7 @@ def _key(survey: Survey, policy: Policy, extractor: FeatureExtractor) -> dict[st
 def _pass(
     stream: Iterable[Batch],
     source: ImageSource,
-    survey: Survey,
+    surveyed: Survey,
     views: Sequence[View],
     execution: Execution,
     chunk: int,
@@ -109,9 +118,12 @@ def _pass(
     """Decode one chunk and send it through every network that misses it."""
     parts: list[dict[str, list[Tensor]]] = [{layer: [] for layer in view.layers} for view in views]
     skipped: dict[int, str] = {}
-    position, total = chunk * CHUNK, len(survey.usable)
+    position, total = chunk * CHUNK, len(surveyed.usable)
     for batch in stream:
-        skipped.update((bisect_left(survey.usable, index), reason) for index, reason in batch.skipped)
+        count = len(batch.indices) + len(batch.skipped)
+        absent = sorted(set(surveyed.usable[position : position + count]) - set(batch.indices))
+        reasons = [reason for _, reason in batch.skipped]
+        skipped.update((bisect_left(surveyed.usable, index), reason) for index, reason in zip(absent, reasons, strict=True))
         if batch.indices:
             images = batch.images.to(execution.device, non_blocking=True)
             for view, part in zip(views, parts, strict=True):
@@ -119,7 +131,7 @@ def _pass(
                     for layer, features in forward(view, images).items():
                         _refuse_non_finite(features, layer, [source.item_name(index) for index in batch.indices])
                         part[layer].append(features)
-        position += len(batch.indices) + len(batch.skipped)
+        position += count
         extracted.decoded += len(batch.indices)
         execution.progress(f"features of {source.name}", position, total)
 

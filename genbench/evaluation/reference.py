@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genbench import files
+from genbench import catalog, files
 from genbench.data.base import Policy
-from genbench.data.open import open_images, split_name
-from genbench.data.survey import Survey, survey
+from genbench.data.open import open_images
+from genbench.data.survey import Survey
 from genbench.errors import DataError, SetupError, Warned
 from genbench.evaluation import statistics
-from genbench.evaluation.extract import Execution, View, extract
+from genbench.evaluation.extract import Execution, View, extract, look_at
 from genbench.evaluation.result import Images, Reference, Skipped
 from genbench.evaluation.statistics import Statistics
 from genbench.features.base import FeatureExtractor
@@ -51,8 +51,8 @@ def resolve(ref: Any, wanted: Sequence[Wanted], policy: Policy, execution: Execu
 
 def check_exists(ref: Any, policy: Policy) -> None:
     """Cheap: raise what `resolve` would raise for a reference that is not there."""
-    if isinstance(ref, (str, Path)) and not Path(ref).exists() and not split_name(str(ref)):
-        open_images(ref, policy)
+    if isinstance(ref, (str, Path)) and not Path(ref).exists() and _set_name(ref) is None:
+        open_images(ref, policy=policy)
 
 
 def _from_file(found: Statistics, wanted: Sequence[Wanted]) -> Resolved:
@@ -76,7 +76,7 @@ def _describe_file(found: Statistics) -> Reference:
 
 def _shipped(ref: Any, wanted: Sequence[Wanted]) -> Resolved | None:
     """The package's statistics of a named set, if every wanted network finds its own."""
-    name = split_name(str(ref)) if isinstance(ref, str) and not Path(ref).exists() else None
+    name = _set_name(ref)
     features: dict[Wanted, FeatureSet] = {}
     description = None
     for extractor, layer in wanted:
@@ -86,6 +86,17 @@ def _shipped(ref: Any, wanted: Sequence[Wanted]) -> Resolved | None:
         features[extractor, layer] = found.features
         description = description or _describe_file(found)
     return Resolved(description=description, features=features) if description else None
+
+
+def _set_name(ref: Any) -> str | None:
+    """ "digits" -> "digits/train", "digits/test" as it is; None for a path and for what is no named set."""
+    if not isinstance(ref, str) or Path(ref).exists():
+        return None
+    dataset, _, split = ref.partition("/")
+    if dataset not in catalog.names("datasets"):
+        return None
+    found = catalog.find("datasets", dataset)
+    return f"{dataset}/{found.checked(split) if split else found.splits[0]}"
 
 
 def index() -> list[dict[str, Any]]:
@@ -109,8 +120,8 @@ def shipped_statistics(name: str, extractor: FeatureExtractor, layer: str) -> St
 
 
 def _from_images(ref: Any, wanted: Sequence[Wanted], policy: Policy, execution: Execution) -> Resolved:
-    source = open_images(ref, policy)
-    surveyed = survey(source, policy, execution.progress)
+    source = open_images(ref, policy=policy)
+    surveyed = look_at(source, policy, execution)
     views = views_of(wanted)
     extracted = extract(source, surveyed, policy, views, execution)
     features = {}

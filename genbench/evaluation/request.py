@@ -43,7 +43,8 @@ class Request:
         """The name under which values may be compared, such as "fid:tf/1", "fd@tiny/1" or "prdc@tiny:k5/1"."""
         parts = [self.input] if len(self.extractor_class.inputs) > 1 else []
         parts += [self.settings] if self.settings else []
-        where = self.extractor if self.layer in ("pool", "logits") else f"{self.extractor}.{self.layer}"
+        name = self.extractor_class.name()
+        where = name if self.layer in ("pool", "logits") else f"{name}.{self.layer}"
         where = "" if where == "inception" else f"@{where}"
         precision = "" if self.precision == "fp32" else f"+{self.precision}"
         return "".join([self.label, where, *(f":{part}" for part in parts), precision, f"/{self.metric.version}"])
@@ -95,7 +96,7 @@ def parse(text: str, extractor: str | None = None, precision: Precision = "fp32"
     head, *options = text.strip().split(":")
     name, _, place = head.partition("@")
     metric, wanted = _find_metric(name)
-    extractor_name, _, layer = (place or extractor or metric.extractor).partition(".")
+    extractor_name, layer = _split_place(place or extractor or metric.extractor)
     extractor_class = catalog.find("extractors", extractor_name)
     layer = layer or ("logits" if metric.takes == "probabilities" else "pool")
     if layer not in extractor_class.layers:
@@ -120,6 +121,14 @@ def parse(text: str, extractor: str | None = None, precision: Precision = "fp32"
         settings=settings,
         precision=precision,
     )
+
+
+def _split_place(text: str) -> tuple[str, str]:
+    """ "inception.768" -> ("inception", "768"); "package.module:Object" stays whole."""
+    if ":" in text:
+        return text, ""
+    name, _, layer = text.partition(".")
+    return name, layer
 
 
 def _find_metric(name: str) -> tuple[Metric, tuple[str, ...]]:

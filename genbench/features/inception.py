@@ -23,6 +23,7 @@ from genbench.features.base import FeatureExtractor, Precision
 from genbench.nn.conv_norm import ConvNorm, fold_batch_norm
 
 SIZE = 299  # pixels of each side that the network sees
+CPU_CHUNK = 8  # images at a time on a CPU: its caches hold their feature maps, and the batch size changes no number
 
 WEIGHTS = Asset(
     name="pt_inception-2015-12-05-6726825d.pth",
@@ -89,9 +90,22 @@ class Conv(ConvNorm):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, eps=0.001)
 
 
-def average_pool(x: Tensor) -> Tensor:
-    """The mean of each 3x3 neighbourhood, of the pixels in it that exist."""
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+class AveragePoolConv(Conv):
+    """The mean of each 3x3 neighbourhood, of the pixels in it that exist, then a 1x1 convolution.
+
+    It is computed the other way round, on fewer channels: the two commute, since both are linear and the weights of each
+    mean sum to 1.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(F.avg_pool2d(self.bn(self.conv(x)), 3, stride=1, padding=1, count_include_pad=False))
+
+
+class MaxPoolConv(Conv):
+    """The largest of each 3x3 neighbourhood, then a 1x1 convolution."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.max_pool2d(x, 3, stride=1, padding=1))
 
 
 class InceptionA(nn.Module):
@@ -105,13 +119,13 @@ class InceptionA(nn.Module):
         self.branch3x3dbl_1 = Conv(channels, 64)
         self.branch3x3dbl_2 = Conv(64, 96, 3, padding=1)
         self.branch3x3dbl_3 = Conv(96, 96, 3, padding=1)
-        self.branch_pool = Conv(channels, pool_channels)
+        self.branch_pool = AveragePoolConv(channels, pool_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         one = self.branch1x1(x)
         five = self.branch5x5_2(self.branch5x5_1(x))
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([one, five, double, self.branch_pool(average_pool(x))], 1)
+        return torch.cat([one, five, double, self.branch_pool(x)], 1)
 
 
 class InceptionB(nn.Module):
@@ -144,13 +158,13 @@ class InceptionC(nn.Module):
         self.branch7x7dbl_3 = Conv(c7, c7, **row)
         self.branch7x7dbl_4 = Conv(c7, c7, **column)
         self.branch7x7dbl_5 = Conv(c7, 192, **row)
-        self.branch_pool = Conv(768, 192)
+        self.branch_pool = AveragePoolConv(768, 192)
 
     def forward(self, x: Tensor) -> Tensor:
         seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(average_pool(x))], 1)
+        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(x)], 1)
 
 
 class InceptionD(nn.Module):
@@ -174,7 +188,7 @@ class InceptionD(nn.Module):
 class InceptionE(nn.Module):
     """(N, C, 8, 8) -> (N, 2048, 8, 8)."""
 
-    def __init__(self, channels: int, *, max_pool: bool) -> None:
+    def __init__(self, channels: int, pool: type[Conv]) -> None:
         super().__init__()
         row, column = {"kernel_size": (1, 3), "padding": (0, 1)}, {"kernel_size": (3, 1), "padding": (1, 0)}
         self.branch1x1 = Conv(channels, 320)
@@ -185,15 +199,13 @@ class InceptionE(nn.Module):
         self.branch3x3dbl_2 = Conv(448, 384, 3, padding=1)
         self.branch3x3dbl_3a = Conv(384, 384, **row)
         self.branch3x3dbl_3b = Conv(384, 384, **column)
-        self.branch_pool = Conv(channels, 192)
-        self.max_pool = max_pool
+        self.branch_pool = pool(channels, 192)
 
     def forward(self, x: Tensor) -> Tensor:
         three = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        pool = F.max_pool2d(x, 3, stride=1, padding=1) if self.max_pool else average_pool(x)
         branches = [self.branch1x1(x), self.branch3x3_2a(three), self.branch3x3_2b(three)]
-        branches += [self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double), self.branch_pool(pool)]
+        branches += [self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double), self.branch_pool(x)]
         return torch.cat(branches, 1)
 
 
@@ -216,8 +228,8 @@ class InceptionNet(nn.Module):
         self.Mixed_6d = InceptionC(c7=160)
         self.Mixed_6e = InceptionC(c7=192)
         self.Mixed_7a = InceptionD()
-        self.Mixed_7b = InceptionE(1280, max_pool=False)
-        self.Mixed_7c = InceptionE(2048, max_pool=True)
+        self.Mixed_7b = InceptionE(1280, pool=AveragePoolConv)
+        self.Mixed_7c = InceptionE(2048, pool=MaxPoolConv)
         self.fc = nn.Linear(2048, 1008)
 
     def maps(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -250,7 +262,7 @@ class Inception(FeatureExtractor):
     download: ClassVar = True
 
     def __init__(self, network: InceptionNet, *, input: str, precision: Precision, weights_sha256: str) -> None:
-        self._resize, preprocess = INPUTS[input]
+        self.resize, preprocess = INPUTS[input]
         super().__init__(input=input, precision=precision, weights_sha256=weights_sha256, preprocess=preprocess)
         self.network = network
         convert_convolutions(fold_batch_norm(network), precision)
@@ -263,17 +275,22 @@ class Inception(FeatureExtractor):
         return cls(network, input=input, precision=precision, weights_sha256=sha256).eval()
 
     def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        wanted = set(layers)
-        vectors: dict[str, Tensor] = {}
+        """The asked layers of uint8 images (N, 3, H, W): float32, without gradients. Later layers are not computed."""
+        layers = tuple(layers)
         with computing(self.identity.precision, images.device):
-            x = self._resize(images).to(WEIGHT_DTYPE[self.identity.precision], memory_format=torch.channels_last)
-            for layer, feature_map in self.network.maps(x):
-                vectors[layer] = _vector(layer, feature_map)
-                if layer == "pool":
-                    vectors["logits"] = vectors["pool"] @ self.network.fc.weight.T
-                if wanted <= vectors.keys():
-                    break
-        return {layer: vectors[layer] for layer in layers}
+            parts = [self._vectors(part, layers) for part in images.split(CPU_CHUNK if images.is_cpu else len(images))]
+        return {layer: torch.cat([part[layer] for part in parts]) for layer in layers}
+
+    def _vectors(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        x = self.resize(images).to(WEIGHT_DTYPE[self.identity.precision], memory_format=torch.channels_last)
+        vectors: dict[str, Tensor] = {}
+        for layer, feature_map in self.network.maps(x):
+            vectors[layer] = _vector(layer, feature_map)
+            if layer == "pool":
+                vectors["logits"] = vectors["pool"] @ self.network.fc.weight.T
+            if vectors.keys() >= set(layers):
+                break
+        return vectors
 
 
 def _vector(layer: str, feature_map: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genbench import files
+from genbench.features._precision import WEIGHT_DTYPE, computing, convert_convolutions
+from genbench.features._weights import load_weights
 from genbench.features.base import FeatureExtractor, Precision
 from genbench.images import to_float
 from genbench.nn.conv_norm import ConvNorm, fold_batch_norm
@@ -48,7 +50,7 @@ class TinyNet(nn.Module):
         x = self.down1(self.stem(x))  # (N, 64, 16, 16)
         x = self.down2(x + self.block1(x))  # (N, 128, 8, 8)
         x = self.down3(x + self.block2(x))  # (N, 256, 4, 4)
-        pool = self.head(x + self.block3(x)).mean((2, 3))
+        pool = self.head(x + self.block3(x)).mean((2, 3), dtype=torch.float32)
         return pool, self.classifier(pool)
 
 
@@ -66,16 +68,17 @@ class Tiny(FeatureExtractor):
             preprocess="bilinear-antialias-32,x/127.5-1",
         )
         self.network = network
+        convert_convolutions(network, precision)
 
     @classmethod
     def load(cls, *, input: str, precision: Precision, weights: Path | None) -> Tiny:
-        from safetensors.torch import load_file
-
         path = weights or WEIGHTS
         network = fold_batch_norm(TinyNet())
-        network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+        load_weights(network, path, hint="leave out --weights to use the ones that travel with genbench")
         return cls(network, precision=precision, weights_sha256=files.sha256(path)).eval()
 
     def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        pool, logits = self.network(preprocess(images))
-        return {layer: {"pool": pool, "logits": logits}[layer].float() for layer in layers}
+        with computing(self.identity.precision, images.device):
+            x = preprocess(images).to(WEIGHT_DTYPE[self.identity.precision], memory_format=torch.channels_last)
+            pool, logits = self.network(x)
+        return {layer: {"pool": pool, "logits": logits}[layer] for layer in layers}

@@ -1,46 +1,62 @@
-"""Symmetric products and eigenproblems in float64: LAPACK through scipy on the CPU, torch on other devices.
+"""Symmetric products and eigenproblems of float64 matrices, on one thread each.
 
-Of a symmetric matrix only the lower triangle is written and read.
+A second thread saves a sixth of the time of a 2048 x 2048 eigenproblem on an idle machine. Where other programs keep the cores
+busy, threads that work on one problem wait for each other, and the same problem takes three to thirty times as long.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
 import torch
-from scipy.linalg import eigh, eigvalsh
-from scipy.linalg.lapack import dsygst
 from torch import Tensor
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BLOCK = 256  # columns of a triangular product
 
 
 def congruence(F: Tensor, S: Tensor) -> Tensor:
-    """Fᵀ S F (R, R), its lower triangle, for a factor F (D, R) and a symmetric S (D, D).
+    """Fᵀ S F (R, R) for a factor F (D, R) and a symmetric S (D, D); where F is lower-triangular, only the lower triangle.
 
-    For a triangular F this is LAPACK's reduction of a generalized eigenproblem, a third of the time of two products.
+    What is known to be zero or to be there already is left out, so a triangular F takes half the time of two full products.
     """
-    if F.device.type != "cpu" or not _is_lower_triangular(F):
+    if not _is_lower_triangular(F):
         return F.T @ (S @ F)
-    # LAPACK reads by columns: the same memory holds Fᵀ, which is upper triangular, and the upper triangle of S.
-    reduced, failed = dsygst(S.contiguous().numpy().T, F.contiguous().numpy().T, itype=2, lower=0)
-    assert not failed
-    return torch.from_numpy(reduced.T)
+    product = S.new_empty(S.shape)
+    for start in range(0, len(S), BLOCK):
+        columns = slice(start, start + BLOCK)
+        right = S[:, start:] @ F[start:, columns]
+        for row in range(start, len(S), BLOCK):
+            rows = slice(row, row + BLOCK)
+            torch.mm(F[row:, rows].T, right[row:], out=product[rows, columns])
+    return product
 
 
 def eigenvalues(S: Tensor) -> Tensor:
-    """(R,) ascending eigenvalues of a symmetric S (R, R), which is overwritten."""
-    if len(S) == 0:
-        return S.new_zeros(0)
-    if S.device.type != "cpu":
-        return torch.linalg.eigvalsh(S)
-    return torch.from_numpy(eigvalsh(S.contiguous().numpy().T, lower=False, overwrite_a=True, check_finite=False))
+    """(R,) ascending eigenvalues of a symmetric S (R, R); its lower triangle is read."""
+    return side_by_side(torch.linalg.eigvalsh, [S], S.device)[0]
 
 
 def eigenvectors(S: Tensor) -> tuple[Tensor, Tensor]:
-    """Ascending eigenvalues (R,) and the eigenvectors in the columns of (R, R), of a symmetric S, which is overwritten."""
-    if len(S) == 0:
-        return S.new_zeros(0), S.new_zeros(0, 0)
-    if S.device.type != "cpu":
-        return torch.linalg.eigh(S)
-    values, vectors = eigh(S.contiguous().numpy().T, lower=False, overwrite_a=True, check_finite=False, driver="evd")
-    return torch.from_numpy(values), torch.from_numpy(vectors)
+    """Ascending eigenvalues (R,) and eigenvectors in the columns of (R, R), of a symmetric S; its lower triangle is read."""
+    values, vectors = side_by_side(torch.linalg.eigh, [S], S.device)[0]
+    return values, vectors
+
+
+def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> list[Result]:
+    """[function(item) for item in items] on tensors of `device`; on a CPU several at a time, with one of torch's threads each."""
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    if threads == 1:
+        return [function(item) for item in items]
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(function, items))
+    finally:
+        torch.set_num_threads(threads)  # what is set in a worker is also the default of threads born later
 
 
 def _is_lower_triangular(F: Tensor) -> bool:

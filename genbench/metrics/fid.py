@@ -25,7 +25,7 @@ from genbench.errors import DataError, UsageError
 from genbench.estimate import Estimate, Influence, normal_interval
 from genbench.gaussian import Moments, without
 from genbench.metrics._checks import check_rows, check_same_width
-from genbench.metrics._symmetric import congruence, eigenvalues, eigenvectors
+from genbench.metrics._symmetric import congruence, eigenvalues, eigenvectors, side_by_side
 from genbench.metrics.base import FeatureSet, Metric
 from genbench.seeding import generator
 
@@ -163,7 +163,11 @@ def _jackknife_bias(real: FeatureSet, fake: FeatureSet, value: float) -> float |
     left = [(len(features) * (BLOCKS - 1) // BLOCKS, features.shape[1]) for features in complete]
     if not complete or any(images <= dim for images, dim in left):
         return None
-    left_out = [frechet_distance(real=_without_block(real, block), fake=_without_block(fake, block)) for block in range(BLOCKS)]
+
+    def without_block(block: int) -> float:
+        return frechet_distance(real=_without_block(real, block), fake=_without_block(fake, block))
+
+    left_out = side_by_side(without_block, range(BLOCKS), real.gaussian.mean.device)
     return (BLOCKS - 1) * (sum(left_out) / BLOCKS - value)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class ConvNorm(nn.Module):
@@ -36,7 +40,7 @@ class ConvNorm(nn.Module):
             self.bn = nn.Identity()
 
 
-def fold_batch_norm(network: nn.Module) -> nn.Module:
+def fold_batch_norm(network: Network) -> Network:
     """`network` in eval mode, changed in place: every `ConvNorm` in it becomes one convolution with a bias."""
     network.eval()
     for module in network.modules():

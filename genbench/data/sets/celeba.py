@@ -1,21 +1,29 @@
-"""`celeba`: faces of celebrities, 162,770 + 19,867 + 19,962 colour images of 178x218, aligned."""
+"""CelebA: faces of celebrities, 162,770 + 19,867 + 19,962, aligned, 178x218 colour, not cropped."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from genbench.data.sets.base import TorchvisionDataset
+from genbench.data.arrays import ItemSource
+from genbench.data.base import ImageSource, Policy
+from genbench.data.sets._torchvision import TorchvisionDataset
 
 
 class CelebA(TorchvisionDataset):
-    """The aligned images, not cropped."""
+    title = "CelebFaces Attributes"
+    splits = ("train", "valid", "test")
+    size = (218, 178)
+    homepage = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+    stored = "celeba"
 
-    splits: ClassVar = ("train", "valid", "test")
-    about: ClassVar = "faces of celebrities, 162,770 + 19,867 + 19,962 colour images of 178x218, aligned"
-    source: ClassVar = "Liu et al. 2015, Deep learning face attributes in the wild"
-
-    def build(self, root: Path, split: str, download: bool) -> Any:
+    def open(self, root: Path, split: str, *, download: bool) -> Any:
         from torchvision import datasets
 
         return datasets.CelebA(root, split=split, download=download)
+
+    def images(self, split: str) -> ImageSource:
+        return ItemSource(self._opened(split), Policy(), name=f"{self.name()}/{split}", kind="dataset")
+
+    def labels(self, split: str) -> None:
+        """Faces have attributes, not classes."""

@@ -1,21 +1,20 @@
-"""`cifar100`: a hundred classes of photos, 50,000 + 10,000 colour images of 32x32."""
+"""CIFAR-100: objects and animals of 100 kinds, 50,000 + 10,000, 32x32 colour."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from genbench.data.sets.base import TorchvisionDataset
+from genbench.data.sets._torchvision import TorchvisionDataset
 
 
 class CIFAR100(TorchvisionDataset):
-    """As CIFAR-10, with finer classes."""
+    title = "CIFAR-100"
+    size = (32, 32)
+    homepage = "https://www.cs.toronto.edu/~kriz/cifar.html"
+    stored = "cifar-100-python"
 
-    splits: ClassVar = ("train", "test")
-    about: ClassVar = "a hundred classes of photos, 50,000 + 10,000 colour images of 32x32"
-    source: ClassVar = "Krizhevsky 2009, Learning multiple layers of features from tiny images"
-
-    def build(self, root: Path, split: str, download: bool) -> Any:
+    def open(self, root: Path, split: str, *, download: bool) -> Any:
         from torchvision import datasets
 
         return datasets.CIFAR100(root, train=split == "train", download=download)

@@ -1,31 +1,33 @@
-"""`cifar10-jpeg`: CIFAR-10 as JPEG files of quality 75, from archives in the data root."""
+"""CIFAR-10 as JPEG copies of quality 75, 50,000 + 10,000: lossy, so its numbers are not CIFAR-10's. Never downloaded.
+
+The data root holds cifar10-jpeg-train.zip and cifar10-jpeg-test.zip with members CLASS/NUMBER.jpg.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import numpy as np
+from numpy.typing import NDArray
 
 from genbench import files
-from genbench.data.archive import Zip
-from genbench.data.base import ImageSource
+from genbench.data.archive import ZipSource
 from genbench.data.sets.base import NamedDataset
 from genbench.errors import SetupError
 
 
-class Cifar10Jpeg(NamedDataset):
-    """Lossy copies, not CIFAR-10: a number against this set is comparable with numbers against this set alone.
+class CIFAR10JPEG(NamedDataset):
+    title = "CIFAR-10, JPEG copies (quality 75)"
+    size = (32, 32)
+    classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    homepage = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
-    The archives `cifar10-jpeg-train.zip` and `cifar10-jpeg-test.zip` hold class/number.jpg and are never downloaded.
-    """
-
-    splits: ClassVar = ("train", "test")
-    about: ClassVar = "lossy JPEG copies of CIFAR-10, 50,000 + 10,000 colour images of 32x32"
-    source: ClassVar = "Krizhevsky 2009, compressed with JPEG quality 75"
-
-    def images(self, split: str) -> ImageSource:
-        path = files.data_root() / f"cifar10-jpeg-{split}.zip"
+    def images(self, split: str) -> ZipSource:
+        root = files.data_root()
+        path = root / f"cifar10-jpeg-{split}.zip"
         if not path.is_file():
-            hint = "put it there, or name its folder with --data-root; statistics for `tiny` travel with genbench"
-            raise SetupError("E-OFFLINE", f"{path.name} is not below {path.parent}, and it is never downloaded", hint=hint)
-        source = Zip(path)
-        source.name = f"cifar10-jpeg/{split}"
-        return source
+            hint = f"put {path.name} into the data root {root}, or name another with --data-root; cifar10 can be downloaded"
+            raise SetupError("E-DATASET", f"{self.name()} needs {path.name}, which is never downloaded", hint=hint)
+        return ZipSource(path, name=f"{self.name()}/{split}", kind="dataset")
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        names = self.images(split).member_names()
+        return np.array([self.classes.index(name.split("/")[0]) for name in names], dtype=np.int64)

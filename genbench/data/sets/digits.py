@@ -1,31 +1,36 @@
-"""`digits`: 1,797 handwritten digits of 8x8 pixels that come with scikit-learn; no download."""
+"""The handwritten digits that come with scikit-learn: 1,797 of 8x8, grey; nothing to download.
+
+Every third image, in scikit-learn's order, is a test image: 1,198 + 599. Classes follow each other in that order, so both
+splits hold about the same share of each. The values 0..16 become round(v * 255 / 16).
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
+from numpy.typing import NDArray
 
-from genbench.data.arrays import Arrays
+from genbench.data.arrays import ArraySource
 from genbench.data.base import ImageSource, Policy
 from genbench.data.sets.base import NamedDataset
 
 
 class Digits(NamedDataset):
-    """Every third image is for testing: 1,198 to train, 599 to test.
-
-    The file lists one writer after the other, so that both splits know all hands and all ten digits.
-    """
-
-    splits: ClassVar = ("train", "test")
-    about: ClassVar = "handwritten digits, 1,198 + 599 grey images of 8x8"
-    source: ClassVar = "Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits; scikit-learn's load_digits"
+    title = "Optical recognition of handwritten digits"
+    size = (8, 8)
+    classes = tuple("0123456789")
+    homepage = "https://archive.ics.uci.edu/dataset/80"
 
     def images(self, split: str) -> ImageSource:
+        pixels = np.rint(self._load(split)[0] * (255 / 16)).astype(np.uint8)
+        return ArraySource(pixels[..., None], Policy(), name=f"{self.name()}/{split}", kind="dataset")
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        return self._load(split)[1].astype(np.int64)
+
+    def _load(self, split: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(N, 8, 8) in [0, 16] and (N,) of one split."""
         from sklearn.datasets import load_digits
 
-        levels = load_digits().images  # (1797, 8, 8), whole numbers from 0 to 16
-        grey = np.round(levels * (255 / 16)).astype(np.uint8)[:, None]
-        tested = np.arange(len(grey)) % 3 == 2
-        chosen = grey[tested if split == "test" else ~tested]
-        return Arrays(chosen, name=f"digits/{split}", kind="dataset", policy=Policy(), channels_first=True)
+        digits = load_digits()
+        chosen = (np.arange(len(digits.images)) % 3 == 2) == (split == "test")
+        return digits.images[chosen], digits.target[chosen]

@@ -1,21 +1,21 @@
-"""`fashion-mnist`: clothes, 60,000 + 10,000 grey images of 28x28."""
+"""Fashion-MNIST: articles of clothing, 60,000 + 10,000, 28x28 grey."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from genbench.data.sets.base import TorchvisionDataset
+from genbench.data.sets._torchvision import TorchvisionDataset
 
 
 class FashionMNIST(TorchvisionDataset):
-    """Drop-in for MNIST with harder classes."""
+    title = "Fashion-MNIST"
+    size = (28, 28)
+    classes = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+    homepage = "https://github.com/zalandoresearch/fashion-mnist"
+    stored = "FashionMNIST/raw"
 
-    splits: ClassVar = ("train", "test")
-    about: ClassVar = "clothes, 60,000 + 10,000 grey images of 28x28"
-    source: ClassVar = "Xiao, Rasul and Vollgraf 2017, https://arxiv.org/abs/1708.07747"
-
-    def build(self, root: Path, split: str, download: bool) -> Any:
+    def open(self, root: Path, split: str, *, download: bool) -> Any:
         from torchvision import datasets
 
         return datasets.FashionMNIST(root, train=split == "train", download=download)

@@ -1,21 +1,21 @@
-"""`mnist`: handwritten digits, 60,000 + 10,000 grey images of 28x28."""
+"""MNIST: handwritten digits, 60,000 + 10,000, 28x28 grey."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from genbench.data.sets.base import TorchvisionDataset
+from genbench.data.sets._torchvision import TorchvisionDataset
 
 
 class MNIST(TorchvisionDataset):
-    """The original files, read from `MNIST/raw` below the data root."""
+    title = "MNIST"
+    size = (28, 28)
+    classes = tuple("0123456789")
+    homepage = "http://yann.lecun.com/exdb/mnist/"
+    stored = "MNIST/raw"
 
-    splits: ClassVar = ("train", "test")
-    about: ClassVar = "handwritten digits, 60,000 + 10,000 grey images of 28x28"
-    source: ClassVar = "LeCun, Cortes and Burges 1998"
-
-    def build(self, root: Path, split: str, download: bool) -> Any:
+    def open(self, root: Path, split: str, *, download: bool) -> Any:
         from torchvision import datasets
 
         return datasets.MNIST(root, train=split == "train", download=download)

@@ -1,21 +1,22 @@
-"""`stl10`: ten classes of photos, 5,000 + 8,000 + 100,000 unlabelled colour images of 96x96."""
+"""STL-10: objects and animals, 5,000 + 8,000 and 100,000 without labels (2.8 GB of memory), 96x96 colour."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from genbench.data.sets.base import TorchvisionDataset
+from genbench.data.sets._torchvision import TorchvisionDataset
 
 
 class STL10(TorchvisionDataset):
-    """The unlabelled split is the usual reference for generators."""
+    title = "STL-10"
+    splits = ("train", "test", "unlabeled")  # labels of the last are -1
+    size = (96, 96)
+    classes = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
+    homepage = "https://cs.stanford.edu/~acoates/stl10/"
+    stored = "stl10_binary"
 
-    splits: ClassVar = ("train", "test", "unlabeled")
-    about: ClassVar = "ten classes of photos, 5,000 + 8,000 + 100,000 unlabelled colour images of 96x96"
-    source: ClassVar = "Coates, Lee and Ng 2011, An analysis of single-layer networks"
-
-    def build(self, root: Path, split: str, download: bool) -> Any:
+    def open(self, root: Path, split: str, *, download: bool) -> Any:
         from torchvision import datasets
 
-        return datasets.STL10(str(root), split=split, download=download)
+        return datasets.STL10(root, split=split, download=download)

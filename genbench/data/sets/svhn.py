@@ -1,21 +1,22 @@
-"""`svhn`: house numbers, 73,257 + 26,032 colour images of 32x32."""
+"""SVHN: house numbers in photographs, 73,257 + 26,032 and 531,131 easier ones, 32x32 colour."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from genbench.data.sets.base import TorchvisionDataset
+from genbench.data.sets._torchvision import TorchvisionDataset
 
 
 class SVHN(TorchvisionDataset):
-    """Cropped digits from street views."""
+    title = "Street View House Numbers"
+    splits = ("train", "test", "extra")
+    size = (32, 32)
+    classes = tuple("0123456789")
+    homepage = "http://ufldl.stanford.edu/housenumbers/"
+    stored = "train_32x32.mat, test_32x32.mat or extra_32x32.mat"
 
-    splits: ClassVar = ("train", "test")
-    about: ClassVar = "house numbers, 73,257 + 26,032 colour images of 32x32"
-    source: ClassVar = "Netzer et al. 2011, Reading digits in natural images with unsupervised feature learning"
-
-    def build(self, root: Path, split: str, download: bool) -> Any:
+    def open(self, root: Path, split: str, *, download: bool) -> Any:
         from torchvision import datasets
 
-        return datasets.SVHN(str(root / "svhn"), split=split, download=download)
+        return datasets.SVHN(root, split=split, download=download)

@@ -1,0 +1,80 @@
+"""`genbench list` and `genbench doctor`: what there is, and what this machine has."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from genbench.cli import options
+
+Kind = Annotated[str, typer.Argument(help="metrics, datasets, extractors or references.")]
+KINDS = ("metrics", "datasets", "extractors", "references")
+
+
+def list_(kind: Kind, json: options.Json = False) -> None:
+    """List what can be named: metrics, datasets, extractors, or the reference statistics that travel with genbench."""
+    options.choice(kind, KINDS, "KIND")
+    rows = _references() if kind == "references" else _catalogue(kind)
+    if json:
+        import json as encoder
+
+        print(encoder.dumps(rows, indent=2))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {row['about']}")
+
+
+def _catalogue(kind: str) -> list[dict[str, str]]:
+    from genbench import catalog
+
+    rows = []
+    for name in catalog.names(kind):  # type: ignore[arg-type]
+        entry = catalog.find(kind, name)  # type: ignore[arg-type]
+        about = {
+            "metrics": lambda e: f"{e.summary} Reports {', '.join(e.reports)}.",
+            "datasets": lambda e: f"{e.title}; splits {', '.join(e.splits)}",
+            "extractors": lambda e: (
+                f"layers {', '.join(e.layers)}; inputs {', '.join(e.inputs)}" + ("; downloaded once" if e.download else "")
+            ),
+        }[kind](entry)
+        rows.append({"name": name, "about": about})
+    return rows
+
+
+def _references() -> list[dict[str, str]]:
+    from genbench.evaluation.reference import index
+
+    return [
+        {
+            "name": f"{entry['dataset']}@{entry['extractor']}",
+            "about": f"{entry['n']:,} images, {entry['n_features']:,} features",
+        }
+        for entry in index()
+    ]
+
+
+def doctor(json: options.Json = False) -> None:
+    """Say what this machine has: versions, devices, places, and what is missing."""
+    import os
+
+    import torch
+
+    from genbench import files
+    from genbench.evaluation import environment
+
+    device = environment.choose_device("auto")
+    facts = environment.describe(device)
+    for name, path in {"cache": files.cache_root(), "data": files.data_root()}.items():
+        existing = next(place for place in (path, *path.parents) if place.exists())
+        facts[name] = f"{path} ({'can be written' if os.access(existing, os.W_OK) else 'cannot be written'})"
+    facts["offline"] = "yes" if files.offline() else "no"
+    facts["cuda"] = torch.version.cuda or "none"
+    if json:
+        import json as encoder
+
+        print(encoder.dumps(facts, indent=2))
+        return
+    for name, fact in facts.items():
+        print(f"{name:<12} {fact}")

@@ -1,0 +1,67 @@
+"""Options that several verbs share, each defined once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genbench.errors import UsageError
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights file for the extractor, instead of the download.")]
+Precision = Annotated[str, typer.Option(help="fp32, tf32 (CUDA) or bf16; part of the protocol.")]
+BatchSize = Annotated[int, typer.Option(help="Images per step; changes no number.")]
+Workers = Annotated[int | None, typer.Option("--num-workers", help="Processes that decode images; by default one per core.")]
+OnBad = Annotated[str, typer.Option(help="Images that cannot be decoded: fail, or skip (counted and named).")]
+OnSizeMix = Annotated[str, typer.Option(help="Images of several sizes: fail, or resize to the most common size.")]
+Background = Annotated[str | None, typer.Option(help="Colour behind transparent pixels: white, black or R,G,B.")]
+ValueRange = Annotated[str | None, typer.Option(help="What black and white are in float arrays: 0,1 or -1,1 or 0,255.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never download anything (GENBENCH_OFFLINE).")]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder of named datasets (GENBENCH_DATA).")]
+CacheDir = Annotated[Path | None, typer.Option(help="Folder of weights and features (GENBENCH_CACHE).")]
+
+
+def apply_places(offline: bool, data_root: Path | None, cache_dir: Path | None) -> None:
+    """Flags win over the environment; worker processes inherit them there."""
+    if offline:
+        os.environ["GENBENCH_OFFLINE"] = "1"
+    if data_root is not None:
+        os.environ["GENBENCH_DATA"] = str(data_root)
+    if cache_dir is not None:
+        os.environ["GENBENCH_CACHE"] = str(cache_dir)
+
+
+def choice(value: str, allowed: tuple[str, ...], option: str) -> str:
+    if value not in allowed:
+        raise UsageError("E-USAGE", f"{option} {value}", hint=f"{option} is one of: {', '.join(allowed)}")
+    return value
+
+
+def colour(text: str | None) -> tuple[int, int, int] | None:
+    """ "white", "black" or "R,G,B" with 0..255."""
+    named = {None: None, "white": (255, 255, 255), "black": (0, 0, 0)}
+    if text in named:
+        return named[text]
+    parts = str(text).split(",")
+    if len(parts) == 3 and all(part.strip().isdigit() and int(part) < 256 for part in parts):
+        return int(parts[0]), int(parts[1]), int(parts[2])
+    raise UsageError("E-USAGE", f"--background {text}", hint="--background is white, black or R,G,B such as 128,128,128")
+
+
+def value_range(text: str | None) -> tuple[float, float] | None:
+    """ "LOW,HIGH" with LOW below HIGH."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise UsageError("E-USAGE", f"--value-range {text}", hint="--value-range is LOW,HIGH such as 0,1 or -1,1")
+    return low, high

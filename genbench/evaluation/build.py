@@ -1,0 +1,72 @@
+"""Build reference statistics of a set of images, in one file that `--ref` reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from genbench import __version__, catalog
+from genbench.data.base import Policy
+from genbench.data.open import open_images
+from genbench.errors import DataError
+from genbench.evaluation import environment, statistics
+from genbench.evaluation.evaluate import default_workers
+from genbench.evaluation.extract import Execution, Progress, View, extract, look_at
+from genbench.evaluation.reference import describe
+from genbench.evaluation.result import Extractor
+from genbench.evaluation.statistics import Header
+from genbench.features.base import Precision
+from genbench.gaussian import moments
+
+
+def build_statistics(
+    images: str,
+    extractor: str,
+    out: Path | None,
+    *,
+    max_features: int,
+    weights: Path | None,
+    precision: Precision,
+    policy: Policy,
+    device: str,
+    batch_size: int,
+    workers: int | None,
+    progress: Progress,
+) -> tuple[Path, Header]:
+    """Statistics of `images` under `extractor` ("tiny", "inception:clean", "inception.768"), written to `out`.
+
+    Raises DataError for fewer than two images.
+    """
+    head, _, input = extractor.partition(":")
+    name, _, layer = head.partition(".")
+    layer = layer or "pool"
+    extractor_class = catalog.find("extractors", name)
+    for given, known in ((layer, extractor_class.layers), (input or extractor_class.inputs[0], extractor_class.inputs)):
+        if given not in known:
+            raise catalog.unknown(f"{name} layers or inputs", given, known)
+    source = open_images(images, policy=policy)
+    chosen = environment.choose_device(device)
+    network = extractor_class.load(input=input or extractor_class.inputs[0], precision=precision, weights=weights).to(chosen)
+    execution = Execution(
+        device=chosen,
+        batch_size=batch_size,
+        workers=default_workers() if workers is None else workers,
+        progress=progress,
+    )
+    surveyed = look_at(source, policy, execution)
+    extracted = extract(source, surveyed, policy, [View(extractor=network, layers=(layer,))], execution)
+    features = extracted.features[0][layer]
+    if len(features) < 2:
+        raise DataError("E-TOO-FEW", f"{source.name} has {len(features)} usable images; 2 are the least for a covariance")
+    kept = statistics.subsample(features, max_features)
+    header = Header(
+        images=describe(source.name, source.kind, dict(source.ignored), surveyed, extracted.skipped),
+        extractor=Extractor(**asdict(network.identity)),
+        layer=layer,
+        n_features=len(kept),
+        command=["genbench", "stats", "build", source.name, "--extractor", extractor, "--max-features", str(max_features)],
+        genbench=__version__,
+    )
+    path = out or Path(f"{source.name.replace('/', '-')}@{extractor.replace(':', '-')}.safetensors")
+    statistics.save(path, header, kept, moments(features))
+    return path, header

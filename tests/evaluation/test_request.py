@@ -1,0 +1,71 @@
+"""What a user asks for is parsed into exactly one protocol name, or refused with what would be right."""
+
+from __future__ import annotations
+
+import pytest
+
+from genbench.errors import UsageError
+from genbench.evaluation.request import parse, parse_all
+
+
+@pytest.mark.parametrize(
+    ("text", "extractor", "protocol"),
+    [
+        ("fid", None, "fid:tf/1"),
+        ("fid:clean", None, "fid:clean/1"),
+        ("fid@tiny", None, "fd@tiny/1"),
+        ("fd@tiny", None, "fd@tiny/1"),
+        ("fid", "tiny", "fd@tiny/1"),
+        ("fd@inception.768", None, "fd@inception.768:tf/1"),
+        ("kid:subsets", None, "kid:tf:subsets/1"),
+        ("kd:subsets", "tiny", "kd@tiny:subsets/1"),
+        ("inception_score", None, "inception_score:tf/1"),
+        ("precision", None, "prdc:tf:k5/1"),
+        ("prdc@tiny:k3", None, "prdc@tiny:k3/1"),
+        ("fd@pixels", None, "fd@pixels/1"),
+    ],
+)
+def test_protocol_names(text: str, extractor: str | None, protocol: str) -> None:
+    assert parse(text, extractor).protocol == protocol
+
+
+def test_precision_is_part_of_the_protocol() -> None:
+    assert parse("fid", None, "bf16").protocol == "fid:tf+bf16/1"
+
+
+def test_names_of_one_computation_are_computed_once() -> None:
+    requests = parse_all(["recall", "precision", "fd"], "tiny", "fp32", has_reference=True)
+    assert [request.protocol for request in requests] == ["prdc@tiny:k5/1", "fd@tiny/1"]
+    assert requests[0].wanted == ("recall", "precision")
+
+
+def test_the_default_is_all_that_the_extractor_allows() -> None:
+    labels = [request.label for request in parse_all(None, "tiny", "fp32", has_reference=True)]
+    assert labels == ["fd", "kd", "inception_score", "prdc"]
+    labels = [request.label for request in parse_all(None, "pixels", "fp32", has_reference=True)]
+    assert labels == ["fd", "kd", "prdc"]
+    labels = [request.label for request in parse_all(None, "tiny", "fp32", has_reference=False)]
+    assert labels == ["inception_score"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fidd", "no metric named 'fidd'"),
+        ("fid@inceptoin", "no extractor named 'inceptoin'"),
+        ("fid:cleen", "no protocol named 'cleen'"),
+        ("inception_score@pixels", "needs class probabilities, which pixels does not give"),
+        ("fd@inception.100", "needs a layer '100', which inception does not give"),
+    ],
+)
+def test_what_does_not_exist_is_named(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        parse(text)
+    assert caught.value.hint
+
+
+def test_a_reference_is_asked_for() -> None:
+    with pytest.raises(UsageError, match="fd needs a reference"):
+        parse_all(["fd@tiny"], None, "fp32", has_reference=False)
+    with pytest.raises(UsageError, match="without a reference"):
+        parse_all(None, "pixels", "fp32", has_reference=False)

@@ -1,0 +1,116 @@
+"""Precision, recall, density, coverage: full matrices, ties and copies, blocks, and the published Gaussian values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from genbench.metrics import _neighbours, prdc
+
+NAMES = ["precision", "recall", "density", "coverage"]
+
+
+def sample(n: int, dim: int = 6, seed: int = 0, shift: float = 0.0) -> Tensor:
+    return torch.randn(n, dim, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def values(real: Tensor, fake: Tensor, **settings: object) -> list[float]:
+    got = prdc.compute(real=real, fake=fake, **settings)
+    return [float(got[name]) for name in NAMES]
+
+
+def full_matrices(real: Tensor, fake: Tensor, k: int, closed: bool) -> list[float]:
+    """The definitions, on all distances at once, in float64."""
+
+    def distances(a: Tensor, b: Tensor) -> np.ndarray:
+        return (a.double()[:, None] - b.double()[None]).square().sum(2).numpy()
+
+    real_radii = np.sort(distances(real, real), 1)[:, k]
+    fake_radii = np.sort(distances(fake, fake), 1)[:, k]
+    compare = np.less_equal if closed else np.less
+    in_real = compare(distances(real, fake), real_radii[:, None])
+    in_fake = compare(distances(real, fake), fake_radii[None])
+    return [in_real.any(0).mean(), in_fake.any(1).mean(), in_real.sum(0).mean() / k, in_real.any(1).mean()]
+
+
+@pytest.mark.parametrize("block", [1, 13, 64, 1024])
+@pytest.mark.parametrize("protocol", ["k5", "k3"])
+def test_equals_full_matrices_for_every_block(block: int, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_neighbours, "BLOCK", block)
+    settings = prdc.metric.protocols[protocol]
+    real, fake = sample(101), sample(77, seed=1, shift=0.4)
+    assert values(real, fake, **settings) == pytest.approx(full_matrices(real, fake, **settings), abs=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_many_copies_and_a_far_centre(offset: float, precision: str) -> None:
+    """Whole numbers make exact ties; half of the fakes are copies; reduced matrix precision must not leak in."""
+    real = sample(120).mul(2).round() + offset
+    fake = torch.cat([real[:40], sample(40, seed=1).mul(2).round() + offset])
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision(precision)
+        for settings in prdc.metric.protocols.values():
+            assert values(real, fake, **settings) == pytest.approx(full_matrices(real, fake, **settings), abs=1e-12)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_two_far_clusters_need_more_digits_than_float32() -> None:
+    side = torch.tensor([[-1e4], [1e4]])
+    real, fake = sample(100) * 1e-2 + side.repeat(50, 1), sample(100, seed=1) * 1e-2 + side.repeat(50, 1)
+    for settings in prdc.metric.protocols.values():
+        assert values(real, fake, **settings) == pytest.approx(full_matrices(real, fake, **settings), abs=1e-12)
+
+
+def test_identical_sets() -> None:
+    real = sample(300, dim=20)
+    shuffled = real[torch.randperm(300, generator=torch.Generator().manual_seed(2))]
+    # Without the surface a ball holds its own image and the k - 1 before the k-th: density is exactly 1.
+    assert values(real, shuffled, k=5, closed=False) == pytest.approx([1, 1, 1, 1], abs=1e-12)
+    assert values(real, shuffled, k=3, closed=True) == pytest.approx([1, 1, 4 / 3, 1], abs=1e-12)
+
+
+def test_a_single_image_repeated() -> None:
+    same = torch.ones(20, 4)
+    assert values(same, same, k=5, closed=False) == [0, 0, 0, 0]  # all radii are zero, and nothing is below zero
+    assert values(same, same, k=3, closed=True) == pytest.approx([1, 1, 20 / 3, 1])
+
+
+def test_disjoint_sets() -> None:
+    assert values(sample(50), sample(50, seed=1, shift=100)) == [0, 0, 0, 0]
+
+
+def test_collapsed_fakes_are_precise_and_recall_nothing() -> None:
+    precision, recall, _, coverage = values(sample(300), sample(300, seed=1) * 0.01)
+    assert precision == 1
+    assert recall < 0.05
+    assert coverage < 0.5
+
+
+def test_k_other_images_are_enough() -> None:
+    real, fake = sample(6), sample(7, seed=1)
+    assert values(real, fake, k=5) == pytest.approx(full_matrices(real, fake, 5, False))
+
+
+def test_error_bars_count_the_images_asked() -> None:
+    got = prdc.compute(real=sample(400), fake=sample(300, seed=1, shift=0.5))
+    for name, asked in {"precision": 300, "recall": 400, "coverage": 400}.items():
+        share = float(got[name])
+        assert got[name].se == pytest.approx((share * (1 - share) / asked) ** 0.5)
+    for estimate in got.values():
+        assert (estimate.n, estimate.n_real) == (300, 400)
+        assert estimate.influence is not None
+        assert estimate.influence.real is not None
+        variance = estimate.influence.fake.var() / 300 + estimate.influence.real.var() / 400
+        assert estimate.se == pytest.approx(float(variance) ** 0.5, rel=2e-3)
+
+
+@pytest.mark.slow
+def test_published_gaussian_values() -> None:
+    """README of prdc 0.2: N(0, I) in 1,000 dimensions, 10,000 images on either side, k = 5."""
+    got = values(sample(10_000, 1000), sample(10_000, 1000, seed=1))
+    assert got == pytest.approx([0.4772, 0.4705, 1.0555, 0.9735], abs=0.06)

@@ -1,0 +1,60 @@
+"""The name is the file: listing, finding, and errors that teach."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from genbench import catalog
+from genbench.errors import UsageError
+from genbench.features.base import FeatureExtractor
+from genbench.metrics.base import Metric
+
+
+@pytest.mark.parametrize("kind", ["metrics", "extractors", "datasets"])
+def test_every_listed_name_is_found(kind: catalog.Kind) -> None:
+    listed = catalog.names(kind)
+    assert listed == sorted(set(listed))
+    for name in listed:
+        catalog.find(kind, name)
+
+
+def test_listing_imports_nothing() -> None:
+    code = "import sys; from genbench import catalog; catalog.names('metrics'); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_name_gets_suggestions() -> None:
+    with pytest.raises(UsageError, match="no metric named 'fidd'") as caught:
+        catalog.find("metrics", "fidd")
+    assert caught.value.hint.startswith("did you mean fid")
+
+
+def test_code_from_outside_is_named_by_module_and_object() -> None:
+    assert isinstance(catalog.find("metrics", "genbench.metrics.fid:metric"), Metric)
+    assert issubclass(catalog.find("extractors", "genbench.features.tiny:Tiny"), FeatureExtractor)
+
+
+@pytest.mark.parametrize("name", ["no_such_module:X", "genbench.metrics.fid:no_such_object", "json:dumps"])
+def test_code_from_outside_that_does_not_fit_is_refused(name: str) -> None:
+    with pytest.raises(UsageError):
+        catalog.find("metrics", name)
+
+
+@pytest.mark.parametrize("name", catalog.names("metrics"))
+def test_contract_of_metrics(name: str) -> None:
+    metric = catalog.find("metrics", name)
+    parameters = inspect.signature(metric.compute).parameters
+    expected = {"logits"} if metric.takes == "probabilities" else {"real", "fake"}
+    assert expected <= set(parameters)
+    assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters.values())
+    for settings in metric.protocols.values():
+        assert set(settings) <= set(parameters)
+    assert set(metric.on_inception) <= set(metric.reports)
+    assert metric.extractor in catalog.names("extractors")
+    assert metric.summary
+    assert metric.source
+    assert metric.error_bar
