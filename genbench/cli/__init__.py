@@ -11,6 +11,7 @@ from genbench.cli import app as _app
 from genbench.errors import GenbenchError
 
 app = _app.app
+INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
 
 def main() -> None:
@@ -20,23 +21,24 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of a command line: 0, or what the error tree of genbench.errors says; 70 is a bug."""
-    import click
+    import typer
 
+    # Newer versions of typer carry a click of their own, and hand on only this descendant of its two base classes.
+    usage_error = typer.BadParameter.__bases__[0]
+    click_error = usage_error.__bases__[0]
     as_json = "--json" in arguments
     try:
         status = app(arguments, prog_name="genbench", standalone_mode=False)
         sys.stdout.flush()
-        return int(status or 0)
+        return _interrupted() if status == INTERRUPTED else int(status or 0)
     except GenbenchError as error:
         return _report(error.code, error.message, error.hint, error.exit_code, as_json)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return _interrupted()
-    except click.ClickException as error:
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            hint = f"`{error.ctx.command_path} --help` lists what there is"
-        else:
-            hint = "`genbench --help` lists what there is"
-        return _report("E-USAGE", error.format_message(), hint, 2, as_json)
+    except click_error as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "genbench"
+        return _report("E-USAGE", error.format_message(), f"`{command} --help` lists what there is", 2, as_json)
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:  # the reader has seen enough, as `head` does
@@ -59,4 +61,4 @@ def _report(code: str, message: str, hint: str, status: int, as_json: bool) -> i
 
 def _interrupted() -> int:
     print("\ninterrupted; finished work is kept: repeat the same command to go on", file=sys.stderr)
-    return 130
+    return INTERRUPTED

@@ -100,14 +100,15 @@ def _print(result: Result, quiet: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading, justify in (("metric", "left"), ("value ± error", "right"), ("95 % interval", "right"), ("n", "right")):
+    for heading, justify in (("metric", "left"), ("value ± error", "right"), ("95 % interval", "right"), ("n", "right"), ("n ref", "right")):
         table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("protocol", no_wrap=True)
     for metric in result.metrics:
         arrow = "↓" if metric.better == "lower" else "↑"
         interval = f"[{metric.ci[0]:.4g}, {metric.ci[1]:.4g}]" if metric.ci else "–"
         marked = metric.protocol + ("" if metric.comparable else "  not comparable")
-        table.add_row(f"{metric.name} {arrow}", str(metric), interval.replace("[", r"\["), f"{metric.n:,}", marked)
+        counts = [f"{count:,}" if count is not None else "–" for count in (metric.n, metric.n_real)]
+        table.add_row(f"{metric.name} {arrow}", str(metric), interval.replace("[", r"\["), *counts, marked)
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table)
     if not quiet:
         for line in _notes(result):

@@ -107,7 +107,7 @@ class TarSource(ImageSource):
         super().__init__(name=path.name, kind="tar")
         opener = OPENERS.get(path.suffix.lower())
         try:
-            file = open(path, "rb") if opener is None else _unpacked(path, opener)  # noqa: SIM115 - read for as long as it lives
+            file = open(path, "rb") if opener is None else _unpacked(path, opener)
             self._members = sorted(self._search(file), key=lambda member: byte_order(member[0]))
         except BROKEN as error:
             raise unreadable(self.name, error) from error

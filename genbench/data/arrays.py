@@ -7,6 +7,7 @@ uint8, or floats whose range the caller states.
 from __future__ import annotations
 
 import contextlib
+import math
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence, Sized
@@ -185,9 +186,9 @@ def _mapped(file: BinaryIO, offset: int, length: int, name: str) -> NDArray[Any]
     if dtype.hasobject:
         hint = "save the pixels as uint8: numpy.savez(path, numpy.stack(images))"
         raise DataError("E-OBJECTS", f"{name} holds Python objects, which are never unpickled", hint=hint)
-    begin, size = file.tell(), dtype.itemsize
-    for axis in shape:
-        size *= axis
+    if min(shape, default=0) < 0:
+        raise ValueError(f"shape {shape}")
+    begin, size = file.tell(), dtype.itemsize * math.prod(shape)
     if begin + size > offset + length:
         raise ValueError(f"shape {shape} of {dtype} needs {size:,} bytes, the file has {offset + length - begin:,}")
     if size == 0:

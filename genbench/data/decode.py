@@ -92,12 +92,12 @@ def _opened(data: bytes, policy: Policy) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # Pillow warns about pixels, which are limited here, and about odd metadata
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > policy.max_pixels:
-                    raise _too_large(f"{image.width}x{image.height}", policy)
+                    raise _too_large(f" ({image.width}x{image.height})", policy)
                 yield image
     except (BadImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large("it", policy) from error
+        raise _too_large("", policy) from error
     except UnidentifiedImageError as error:
         reason = "not an image that is read here" if data else "the file is empty"
         raise BadImageError("E-BAD-IMAGE", f"{reason} ({' '.join(FORMATS).lower()})" if data else reason) from error
@@ -106,11 +106,12 @@ def _opened(data: bytes, policy: Policy) -> Iterator[Image.Image]:
 
 
 def _too_large(size: str, policy: Policy) -> BadImageError:
-    return BadImageError("E-PIXELS", f"{size} has more pixels than the {policy.max_pixels:,} that are allowed")
+    return BadImageError("E-PIXELS", f"more pixels than the {policy.max_pixels:,} that are allowed{size}")
 
 
 def _orientation(image: Image.Image, data: bytes) -> int:
-    if image.format == "PNG" and not any(word in data for word in PNG_ORIENTATION):
+    """EXIF's, 1 for upright. A TIFF is turned by Pillow itself, and its size is that of the turned image."""
+    if image.format == "TIFF" or (image.format == "PNG" and not any(word in data for word in PNG_ORIENTATION)):
         return 1
     return int(image.getexif().get(ExifTags.Base.Orientation, 1))
 

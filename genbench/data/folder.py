@@ -50,7 +50,7 @@ class FolderSource(ImageSource):
                 if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                     folders.append(f"{name}/")
                     continue
-                reason = why_ignored(name) or self._why_no_file(entry)
+                reason = self._why_no_file(entry) or why_ignored(name)
                 if reason is None:
                     yield name
                 else:
@@ -65,9 +65,9 @@ class FolderSource(ImageSource):
             raise DataError("E-NO-PATH", f"cannot list {where}: {error.strerror}", hint="check its permissions") from error
 
     def _why_no_file(self, entry: os.DirEntry[str]) -> str | None:
-        """Why something with an image's name is not opened, or None."""
+        """What an entry is that must not be opened, whatever its name; None for a file, and for a (hidden) folder."""
         if not entry.is_symlink():
-            return None if entry.is_file() else "special file"
+            return None if entry.is_file() or entry.is_dir() else "special file"
         try:
             mode = entry.stat().st_mode
         except OSError:  # no target, or links that point at each other

@@ -36,7 +36,7 @@ class Spool:
 
     def __init__(self) -> None:
         try:
-            self.file: BinaryIO = tempfile.TemporaryFile(prefix="genbench-")  # noqa: SIM115 - lives as long as its reader
+            self.file: BinaryIO = tempfile.TemporaryFile(prefix="genbench-")
         except OSError as error:
             raise self._full(error) from error
         self.size = 0

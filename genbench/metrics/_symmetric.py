@@ -48,7 +48,7 @@ def eigenvectors(S: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> list[Result]:
-    """[function(item) for item in items] on tensors of `device`; on a CPU several at a time, with one of torch's threads each."""
+    """[function(item) for item in items]; on a CPU several at a time, with one of torch's threads each."""
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     if threads == 1:
         return [function(item) for item in items]

@@ -39,8 +39,8 @@ def frechet_distance(*, real: Moments, fake: Moments) -> float:
     Means (D,) and covariances (D, D) float64 with divisor n - 1. Cheapest when real.factor is known already.
     """
     inner, outer = (fake, real) if _is_thinner(fake, real) else (real, fake)
-    spectrum = eigenvalues(congruence(inner.factor, outer.cov))
-    return _distance(real, fake, _trace_of_root(spectrum))
+    roots = _roots(eigenvalues(congruence(inner.factor, outer.cov)))
+    return _distance(real, fake, float(roots.sum()))
 
 
 def compute(*, real: FeatureSet, fake: FeatureSet) -> dict[str, Estimate]:
@@ -107,8 +107,10 @@ def _is_thinner(one: Moments, other: Moments) -> bool:
     return one.stored_factor is not None and one.stored_factor.shape[1] < other.factor.shape[1]
 
 
-def _trace_of_root(spectrum: Tensor) -> float:
-    return float(spectrum.clamp(min=0).sqrt().sum())  # eigenvalues that should be zero come out as ± rounding
+def _roots(spectrum: Tensor) -> Tensor:
+    """Square roots of the eigenvalues (R,); those that rounding alone can explain, negative ones among them, count as 0."""
+    noise = spectrum.abs().sum() * torch.finfo(spectrum.dtype).eps
+    return torch.where(spectrum > noise, spectrum, 0).sqrt()
 
 
 def _distance(real: Moments, fake: Moments, trace_of_root: float) -> float:
@@ -134,13 +136,12 @@ def _couple(*, real: Moments, fake: Moments) -> _Coupling:
     swapped = _is_thinner(fake, real)
     inner, outer = (fake, real) if swapped else (real, fake)
     spectrum, vectors = eigenvectors(congruence(inner.factor, outer.cov))
-    floor = spectrum.abs().sum() * torch.finfo(spectrum.dtype).eps
-    kept = spectrum > floor
-    roots = spectrum[kept].sqrt()
-    directions = inner.factor @ vectors[:, kept]
-    of_outer = directions / roots.sqrt()
-    of_inner = outer.cov @ directions / roots.pow(1.5)
-    trace = _trace_of_root(spectrum)
+    roots = _roots(spectrum)
+    spread = roots > 0
+    directions = inner.factor @ vectors[:, spread]
+    of_outer = directions / roots[spread].sqrt()
+    of_inner = outer.cov @ directions / roots[spread].pow(1.5)
+    trace = float(roots.sum())
     if swapped:
         return _Coupling(trace=trace, real=of_outer, fake=of_inner)
     return _Coupling(trace=trace, real=of_inner, fake=of_outer)

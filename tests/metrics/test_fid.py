@@ -87,10 +87,10 @@ def test_thin_factors_change_nothing(n_real: int, n_fake: int) -> None:
 
 
 def test_ill_conditioned_covariances_stay_real_and_not_negative() -> None:
-    scales = torch.logspace(0, -9, 80)
-    features = sample(200, 80, 0) * scales
+    """Variances over 18 orders of magnitude: eigenvalues below rounding are lost, and with them their roots, some 1e-8 each."""
+    features = sample(200, 80, 0) * torch.logspace(0, -9, 80)
     for other in (features, features * (1 + 1e-9), features.flip(0)):
-        assert 0 <= float(fd(features, other)) < 1e-9
+        assert 0 <= float(fd(features, other)) < 1e-6
 
 
 @pytest.mark.parametrize(("n", "m", "dim"), [(60, 50, 8), (12, 50, 20), (60, 15, 20), (12, 15, 20)])
@@ -106,7 +106,7 @@ def test_influence_is_the_derivative_with_respect_to_weights(n: int, m: int, dim
     )["fd"]
     assert estimate.influence is not None
     assert estimate.influence.real is not None
-    step = 1e-5
+    step = 1e-4
     for i in (0, 5, 11):
         towards_fake = step * (torch.eye(n, dtype=torch.float64)[i] - uniform(n))
         slope = distance(uniform(m), uniform(n) + towards_fake) - distance(uniform(m), uniform(n) - towards_fake)

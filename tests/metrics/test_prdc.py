@@ -59,8 +59,10 @@ def test_many_copies_and_a_far_centre(offset: float, precision: str) -> None:
         torch.set_float32_matmul_precision(before)
 
 
-def test_two_far_clusters_need_more_digits_than_float32() -> None:
-    side = torch.tensor([[-1e4], [1e4]])
+@pytest.mark.parametrize("far", [30.0, 1e4])
+def test_two_far_clusters_need_more_digits(far: float) -> None:
+    """Products in float32 cannot tell the distances within the clusters apart at 30, nor those in float64 at 10,000."""
+    side = torch.tensor([[-far], [far]])
     real, fake = sample(100) * 1e-2 + side.repeat(50, 1), sample(100, seed=1) * 1e-2 + side.repeat(50, 1)
     for settings in prdc.metric.protocols.values():
         assert values(real, fake, **settings) == pytest.approx(full_matrices(real, fake, **settings), abs=1e-12)
