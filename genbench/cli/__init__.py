@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import traceback
+from typing import Any
 
 from genbench.cli import app as _app
 from genbench.errors import GenbenchError
@@ -24,8 +25,8 @@ def run(arguments: list[str]) -> int:
     import typer
 
     # Newer versions of typer carry a click of their own, and hand on only this descendant of its two base classes.
-    usage_error = typer.BadParameter.__bases__[0]
-    click_error = usage_error.__bases__[0]
+    usage_error: type[Exception] = typer.BadParameter.__bases__[0]
+    click_error: Any = usage_error.__bases__[0]
     as_json = "--json" in arguments
     try:
         status = app(arguments, prog_name="genbench", standalone_mode=False)

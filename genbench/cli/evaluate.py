@@ -100,8 +100,9 @@ def _print(result: Result, quiet: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading, justify in (("metric", "left"), ("value ± error", "right"), ("95 % interval", "right"), ("n", "right"), ("n ref", "right")):
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("metric")
+    for heading in ("value ± error", "95 % interval", "n", "n ref"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("protocol", no_wrap=True)
     for metric in result.metrics:
         arrow = "↓" if metric.better == "lower" else "↑"

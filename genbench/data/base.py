@@ -78,8 +78,8 @@ class ImageSource(abc.ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """indices: positions in the source; images: uint8 (B, 3, H, W); skipped: (name, reason) of those left out."""
+    """indices: positions in the source; images: uint8 (B, 3, H, W); skipped: (position, reason) of those left out."""
 
     indices: list[int]
     images: Tensor
-    skipped: list[tuple[str, str]]
+    skipped: list[tuple[int, str]]

@@ -40,7 +40,7 @@ class _Decode:
     batch_size: int
     start: int
 
-    def __call__(self, task: int) -> tuple[list[int], NDArray[np.uint8], list[tuple[str, str]]]:
+    def __call__(self, task: int) -> tuple[list[int], NDArray[np.uint8], list[tuple[int, str]]]:
         begin = self.start + task * self.batch_size
         indices, images, skipped = [], [], []
         for index in self.survey.usable[begin : begin + self.batch_size]:
@@ -50,7 +50,7 @@ class _Decode:
             except BadImageError as error:
                 if self.policy.on_bad == "fail":
                     raise error.named(self.source.item_name(index)) from error
-                skipped.append((self.source.item_name(index), error.message))
+                skipped.append((index, error.message))
         pixels = np.stack(images) if images else np.empty((0, 3, *self.survey.size), dtype=np.uint8)
         return indices, pixels, skipped
 

@@ -22,7 +22,7 @@ def in_order(task: Callable[[int], T], count: int, workers: int) -> Iterator[T]:
     Raises what the task raises, and SetupError E-WORKER where a worker process dies or cannot start.
     """
     workers = min(workers, count)
-    if workers == 0 or count == 1:
+    if workers <= 0 or count == 1:
         yield from map(task, range(count))
         return
     try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
@@ -67,31 +66,28 @@ def extract(source: ImageSource, surveyed: Survey, policy: Policy, views: Sequen
     """
     stores = [FeatureStore(_key(surveyed, policy, view.extractor)) for view in views]
     extracted = Extracted(features=[], stores=stores)
-    collected: list[dict[str, list[Tensor]]] = [{layer: [] for layer in view.layers} for view in views]
+    parts: list[dict[str, list[Tensor]]] = [{layer: [] for layer in view.layers} for view in views]
+    decoding = _Decoding(source, surveyed, policy, execution)
     total = len(surveyed.usable)
-    batch_size = max(size for size in range(1, CHUNK + 1) if CHUNK % size == 0 and size <= max(1, execution.batch_size))
-    stream = None
     for chunk in range(math.ceil(total / CHUNK)):
         missing = [
             View(extractor=view.extractor, layers=tuple(layer for layer in view.layers if not store.has(layer, chunk)))
             for view, store in zip(views, stores, strict=True)
         ]
-        if stream is None and any(view.layers for view in missing):
-            start = chunk * CHUNK
-            stream = batches(source, surveyed, policy, batch_size=batch_size, workers=execution.workers, start=start)
-        if stream is not None:
-            fresh = _pass(islice(stream, CHUNK // batch_size), source, surveyed, missing, execution, chunk, extracted)
+        needed = any(view.layers for view in missing)
+        computed = _compute(decoding.chunk(chunk), source, missing, execution) if needed else [{} for _ in views]
         skipped: dict[int, str] = {}
-        for i, (view, store) in enumerate(zip(views, stores, strict=True)):
+        for view, store, fresh, collected in zip(views, stores, computed, parts, strict=True):
             for layer in view.layers:
-                content = fresh[i][layer] if layer in missing[i].layers else store.read(layer, chunk)
-                if layer in missing[i].layers:
-                    _write(store, layer, chunk, content, extracted)
-                collected[i][layer].append(content.features)
+                if layer in fresh:
+                    _write(store, layer, chunk, fresh[layer], extracted)
+                content = fresh[layer] if layer in fresh else store.read(layer, chunk)
+                collected[layer].append(content.features)
                 skipped.update(content.skipped)
-        extracted.skipped += [(source.item_name(surveyed.usable[at]), reason) for at, reason in sorted(skipped.items())]
-        execution.progress(f"features of {source.name}", min(total, (chunk + 1) * CHUNK), total)
-    extracted.features = [{layer: torch.cat(parts) for layer, parts in layers.items()} for layers in collected]
+        extracted.skipped += [(source.item_name(index), reason) for index, reason in sorted(skipped.items())]
+        execution.progress(decoding.task, min(total, (chunk + 1) * CHUNK), total)
+    extracted.features = [{layer: torch.cat(found) for layer, found in layers.items()} for layers in parts]
+    extracted.decoded = decoding.decoded
     return extracted
 
 
@@ -106,42 +102,57 @@ def _key(surveyed: Survey, policy: Policy, extractor: FeatureExtractor) -> dict[
     }
 
 
-def _pass(
-    stream: Iterable[Batch],
-    source: ImageSource,
-    surveyed: Survey,
-    views: Sequence[View],
-    execution: Execution,
-    chunk: int,
-    extracted: Extracted,
+class _Decoding:
+    """The images chunk by chunk, decoded ahead by worker processes while the network works."""
+
+    def __init__(self, source: ImageSource, surveyed: Survey, policy: Policy, execution: Execution) -> None:
+        self.source, self.surveyed, self.policy, self.execution = source, surveyed, policy, execution
+        # The largest batch that divides a chunk, so that chunks are the same whatever the batch size.
+        self.batch_size = next(size for size in range(min(CHUNK, execution.batch_size), 0, -1) if CHUNK % size == 0)
+        self.task = f"features of {source.name}"
+        self.stream: Iterator[Batch] = iter(())
+        self.at = -1  # the chunk that the stream comes to next
+        self.decoded = 0
+
+    def chunk(self, number: int) -> Iterator[Batch]:
+        """The batches of a chunk. Going on from the last one costs nothing; a gap starts the decoding anew."""
+        if number != self.at:
+            self.stream = batches(
+                self.source,
+                self.surveyed,
+                self.policy,
+                batch_size=self.batch_size,
+                workers=self.execution.workers,
+                start=number * CHUNK,
+            )
+        self.at = number + 1
+        for count, batch in enumerate(islice(self.stream, CHUNK // self.batch_size), start=1):
+            yield batch
+            self.decoded += len(batch.indices)
+            total = len(self.surveyed.usable)
+            self.execution.progress(self.task, min(total, number * CHUNK + count * self.batch_size), total)
+
+
+def _compute(
+    stream: Iterable[Batch], source: ImageSource, views: Sequence[View], execution: Execution
 ) -> list[dict[str, Chunk]]:
-    """Decode one chunk and send it through every network that misses it."""
+    """One chunk through every network that misses some layer of it."""
     parts: list[dict[str, list[Tensor]]] = [{layer: [] for layer in view.layers} for view in views]
     skipped: dict[int, str] = {}
-    position, total = chunk * CHUNK, len(surveyed.usable)
     for batch in stream:
-        count = len(batch.indices) + len(batch.skipped)
-        absent = sorted(set(surveyed.usable[position : position + count]) - set(batch.indices))
-        reasons = [reason for _, reason in batch.skipped]
-        skipped.update((bisect_left(surveyed.usable, index), reason) for index, reason in zip(absent, reasons, strict=True))
-        if batch.indices:
-            images = batch.images.to(execution.device, non_blocking=True)
-            for view, part in zip(views, parts, strict=True):
-                if view.layers:
-                    for layer, features in forward(view, images).items():
-                        _refuse_non_finite(features, layer, [source.item_name(index) for index in batch.indices])
-                        part[layer].append(features)
-        position += count
-        extracted.decoded += len(batch.indices)
-        execution.progress(f"features of {source.name}", position, total)
+        skipped.update(batch.skipped)
+        images = batch.images.to(execution.device, non_blocking=True)
+        for view, part in zip(views, parts, strict=True):
+            if view.layers and batch.indices:
+                for layer, features in forward(view, images).items():
+                    _refuse_non_finite(features, layer, [source.item_name(index) for index in batch.indices])
+                    part[layer].append(features)
 
-    def joined(view: View, layer: str, features: list[Tensor]) -> Chunk:
-        empty = torch.empty(0, view.extractor.layers[layer])
-        return Chunk(torch.cat(features) if features else empty, skipped)
+    def joined(view: View, layer: str, found: list[Tensor]) -> Chunk:
+        return Chunk(torch.cat(found) if found else torch.empty(0, view.extractor.layers[layer]), skipped)
 
     return [
-        {layer: joined(view, layer, features) for layer, features in part.items()}
-        for view, part in zip(views, parts, strict=True)
+        {layer: joined(view, layer, found) for layer, found in part.items()} for view, part in zip(views, parts, strict=True)
     ]
 
 

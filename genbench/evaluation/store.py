@@ -26,7 +26,7 @@ CHUNK = 512  # images per file: minutes of work with a large network on a CPU, a
 
 @dataclass(frozen=True)
 class Chunk:
-    """features (B, D) float32 of the images that could be decoded; `skipped` maps positions in the list to reasons."""
+    """features (B, D) float32 of the images that could be decoded; `skipped` maps positions in the source to reasons."""
 
     features: Tensor
     skipped: Mapping[int, str]
