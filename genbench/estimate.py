@@ -76,7 +76,7 @@ def normal_interval(value: float, se: float, level: float = LEVEL) -> tuple[floa
     return value - half, value + half
 
 
-def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+def wilson_interval(share: float, n: float, level: float = LEVEL) -> tuple[float, float]:
     """Wilson's interval for a share of n independent trials; it stays inside [0, 1] and has width at 0 and 1.
 
     Source: Wilson 1927, Probable inference, the law of succession, and statistical inference.

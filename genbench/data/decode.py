@@ -31,9 +31,11 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)  # a million of them are kept during a survey
 class Header:
-    """What is known without decoding. height, width: after EXIF orientation; mode: Pillow's, "RGB;16" for deep colour."""
+    """What is known without decoding. height, width: after EXIF orientation; mode: Pillow's, "RGB;16" for 16-bit colour;
+    frames: whether there are several; alpha: whether some pixel may be transparent.
+    """
 
     height: int
     width: int
@@ -118,9 +120,8 @@ def _orientation(image: Image.Image, data: bytes) -> int:
 
 def _deep_colour(image: Image.Image) -> bool:
     """Whether a PNG stores 16 bits for each of several channels, of which Pillow gives the high byte."""
-    return (
-        image.format == "PNG" and any(";16" in str(tile.args) for tile in getattr(image, "tile", ())) and image.mode[0] != "I"
-    )
+    stored = [str(tile.args) for tile in getattr(image, "tile", ())]
+    return image.format == "PNG" and image.mode != "I;16" and any(";16" in layout for layout in stored)
 
 
 def _check_mode(image: Image.Image) -> None:

@@ -32,7 +32,12 @@ ARCHIVES: Mapping[str, Callable[[Path, Policy], ImageSource]] = {
 
 
 def open_images(spec: Any, *, policy: Policy) -> ImageSource:
-    """The images that `spec` names or is; see the README for all it may be.
+    """The images that `spec` names or is:
+
+    a folder, .zip, .tar (also .gz, .bz2, .xz), .npz or .npy; a named dataset "digits" or "digits/test", of which a path wins
+    where both exist; "hf://name" or "hf://name:split"; a torch Dataset or list of images or (image, label); a tensor
+    (N, C, H, W) or array (N, H, W, C); an iterable of images or batches; a callable without arguments that returns one of
+    the last three. A name without a split means the training split.
 
     Raises DataError for a path that is not there or holds no images, UsageError for a name that means nothing, SetupError
     where data must be fetched and cannot.
@@ -51,7 +56,7 @@ def _open_path_or_name(spec: str | Path, policy: Policy) -> ImageSource:
     if path.exists():
         return _open_path(path, policy)
     name, _, split = str(spec).partition("/")
-    if isinstance(spec, str) and (name in catalog.names("datasets") or ":" in name):
+    if isinstance(spec, str) and (name in catalog.names("datasets") or name.partition(":")[2]):
         dataset = catalog.find("datasets", name)()
         return dataset.images(dataset.checked(split) if split else dataset.splits[0])
     known_names = catalog.unknown("datasets", name, catalog.names("datasets")).hint

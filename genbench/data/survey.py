@@ -66,8 +66,8 @@ def survey(source: ImageSource, policy: Policy, *, workers: int, progress: Calla
     if not headers:
         raise _empty(source, found.skipped)
     _sum_up(found, headers)
-    found.warnings += _warnings(source, policy, found, headers)
     _agree_on_size(source, policy, found, headers)
+    found.warnings = _warnings(source, policy, found, headers)
     return found
 
 
@@ -122,31 +122,30 @@ def _agree_on_size(source: ImageSource, policy: Policy, found: Survey, headers: 
     (common, count), *others = found.sizes.most_common()
     offenders = [position for position, header in headers.items() if _size(header) != common]
     found.size = next((header.height, header.width) for header in headers.values() if _size(header) == common)
-    if not offenders:
-        return
-    if policy.on_size_mix == "resize":
-        found.warnings.append(Warned("W-RESIZED", f"{len(offenders):,} images were resized to {common}"))
-        return
-    mix = [f"{count:,} images are {common}", *(f"{number:,} are {size}" for size, number in others[:3])]
-    more = [f"and {len(others) - 3} more sizes"] if len(others) > 3 else []
-    message = f"{', '.join([*mix, *more])} (first: {source.item_name(offenders[0])})"
-    raise DataError("E-SIZE-MIX", message, hint="make them one size, or let them be resized with --on-size-mix resize")
+    if offenders and policy.on_size_mix == "fail":
+        mix = [f"{count:,} images are {common}", *(f"{n:,} {'is' if n == 1 else 'are'} {size}" for size, n in others[:3])]
+        more = [f"and {len(others) - 3} more sizes"] if len(others) > 3 else []
+        message = f"{', '.join([*mix, *more])} (first: {source.item_name(offenders[0])})"
+        raise DataError("E-SIZE-MIX", message, hint="make them one size, or let them be resized with --on-size-mix resize")
 
 
 def _warnings(source: ImageSource, policy: Policy, found: Survey, headers: dict[int, Header]) -> list[Warned]:
     """What a reader of the numbers should know about the files."""
-    frames = sum(header.frames for header in headers.values())
-    alpha = sum(header.alpha for header in headers.values())
-    deep = sum(header.mode.endswith(";16") and header.mode[0] != "I" for header in headers.values())
-    behind = "is dropped" if policy.background is None else f"is composed over {policy.background}"
-    warnings = {
-        "W-IGNORED": source.ignored and f"files that are no images were ignored: {_inventory(source.ignored)}",
-        "W-DUPLICATES": found.duplicates and f"{found.duplicates:,} images are exact copies of others",
-        "W-ANIMATED": frames and f"{frames:,} files hold several frames; the first one is used",
-        "W-ALPHA": alpha and f"{alpha:,} images have an alpha channel, which {behind}",
-        "W-16-BIT": deep and f"{deep:,} images have 16-bit colour, of which the high byte is used",
+    seen = headers.values()
+    height, width = found.size
+    alpha = "dropped" if policy.background is None else f"composed over {policy.background}"
+    counts = {
+        ("W-DUPLICATES", "exact copies of earlier images"): found.duplicates,
+        ("W-RESIZED", f"images resized to {width}x{height}"): sum((look.height, look.width) != found.size for look in seen),
+        ("W-ANIMATED", "files with several frames, of which the first is used"): sum(look.frames for look in seen),
+        ("W-ALPHA", f"images with an alpha channel, which is {alpha}"): sum(look.alpha for look in seen),
+        ("W-16-BIT", "images with 16-bit colour, of which the high byte is used"): found.modes["RGB;16"]
+        + found.modes["RGBA;16"],
     }
-    return [Warned(code, text) for code, text in warnings.items() if text]
+    warnings = [Warned(code, f"{what}: {count:,}") for (code, what), count in counts.items() if count]
+    if source.ignored:
+        warnings.append(Warned("W-IGNORED", f"files that are no images: {_inventory(source.ignored)}"))
+    return warnings
 
 
 def _inventory(ignored: Counter[str]) -> str:

@@ -18,7 +18,9 @@ def refused(spec: Any) -> GenbenchError:
     return caught.value
 
 
-@pytest.mark.parametrize("spec", ["./nothing", "no/such/folder", "nothing/", "nothing.zip", "/nothing", Path("nothing")])
+@pytest.mark.parametrize(
+    "spec", ["./nothing", "no/such/folder", "nothing/", "nothing.zip", "/nothing", Path("nothing"), "https://host/s.zip"]
+)
 def test_no_such_path(spec: str | Path) -> None:
     error = refused(spec)
     assert isinstance(error, DataError)

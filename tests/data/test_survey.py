@@ -78,7 +78,7 @@ def test_duplicates_are_counted(tmp_path: Path) -> None:
     one, two = encoded(pixels(1)), encoded(pixels(2))
     found = look(fill(tmp_path / "s", one, two, one, one))
     assert found.duplicates == 2
-    assert codes(found) == {"W-DUPLICATES": "2 images are exact copies of others"}
+    assert codes(found) == {"W-DUPLICATES": "exact copies of earlier images: 2"}
 
 
 def test_mixed_sizes(tmp_path: Path) -> None:
@@ -90,12 +90,12 @@ def test_mixed_sizes(tmp_path: Path) -> None:
     assert "--on-size-mix resize" in caught.value.hint
     found = look(folder, on_size_mix="resize")
     assert found.size == (6, 5)
-    assert codes(found) == {"W-RESIZED": "2 images were resized to 5x6"}
+    assert codes(found) == {"W-RESIZED": "images resized to 5x6: 2"}
 
 
 def test_many_sizes(tmp_path: Path) -> None:
     folder = fill(tmp_path / "s", *(encoded(pixels(0, height, 5)) for height in (3, 3, 4, 5, 6, 7, 8)))
-    with pytest.raises(DataError, match=r"2 images are 5x3, 1 are 5x4, 1 are 5x5, 1 are 5x6, and 2 more sizes \(first: 0002"):
+    with pytest.raises(DataError, match=r"2 images are 5x3, 1 is 5x4, 1 is 5x5, 1 is 5x6, and 2 more sizes \(first: 0002"):
         look(folder)
 
 
@@ -140,9 +140,9 @@ def test_warnings(tmp_path: Path) -> None:
     folder = fill(tmp_path / "s", encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), deep, encoded(alpha))
     (folder / "notes.txt").write_text("x")
     assert codes(look(folder)) == {
-        "W-IGNORED": "files that are no images were ignored: 1 .txt",
-        "W-ANIMATED": "1 files hold several frames; the first one is used",
-        "W-ALPHA": "1 images have an alpha channel, which is dropped",
-        "W-16-BIT": "1 images have 16-bit colour, of which the high byte is used",
+        "W-IGNORED": "files that are no images: 1 .txt",
+        "W-ANIMATED": "files with several frames, of which the first is used: 1",
+        "W-ALPHA": "images with an alpha channel, which is dropped: 1",
+        "W-16-BIT": "images with 16-bit colour, of which the high byte is used: 1",
     }
     assert "is composed over (255, 255, 255)" in codes(look(folder, background=(255, 255, 255)))["W-ALPHA"]

@@ -17,4 +17,5 @@ def test_coverage_of_intervals(study: str) -> None:
     assert any(row.promised for row in rows)
     for row in rows:
         if row.promised:
-            assert 0.92 <= row.covered <= 0.98, row
+            # A jackknife of counts is too wide rather than too narrow; coverage alone may be above 98 %.
+            assert 0.92 <= row.covered <= (1 if row.metric.startswith("coverage") else 0.98), row
