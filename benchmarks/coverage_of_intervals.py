@@ -4,9 +4,9 @@
 
 Features are Gaussian: real N(0, I) and fake N(0.3, 1.2² I) in 64 dimensions; for precision, recall, density and coverage fake
 N(0.1, 1.1² I) in 8. An interval promises to cover the expected value of the same estimator on as many images, which is taken
-from the mean over all repeats; about a bias-corrected value it promises to cover the value at infinitely many images. Precision,
-recall and density draw the images asked again and keep the others, all else draws both sides. Rows marked "no" are no
-promise; they show what happens outside of it. A repeat takes 0.01 to 0.2 s on one core.
+from the mean over all repeats; about a bias-corrected value it promises to cover the value at infinitely many images.
+Precision, recall and density draw the images asked again and keep the others, all else draws both sides. Rows marked "no" are
+no promise; they show what happens outside of it. A repeat takes 0.01 to 0.2 s on one core.
 """
 
 from __future__ import annotations

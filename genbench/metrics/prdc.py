@@ -10,8 +10,8 @@ Naeem et al. 2020, https://arxiv.org/abs/2002.09797, equations 3 and 4 (density 
 
 All four depend on how many images there are on either side: compare values of equal numbers only.
 
-Errors: for precision, recall and density those of a mean over the images asked, with the balls held fixed; what the place of the
-balls adds is not in it. The answers of real balls that coverage counts are not independent, as they share fake images and
+Errors: for precision, recall and density those of a mean over the images asked, with the balls held fixed; the chance in where
+the balls lie is not in it. The real balls that coverage counts do not answer independently, as they share fake images and
 neighbours; a binomial error would be half of the true one in 64 dimensions. Coverage has a jackknife over the fake images.
 """
 

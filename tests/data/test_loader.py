@@ -83,8 +83,8 @@ def test_truncated_images(folder: Path, workers: int, format: str) -> None:
     assert (caught.value.code, caught.value.exit_code) == ("E-BAD-IMAGE", 5)
     found = read(folder, workers=workers, on_bad="skip")
     assert found[1].indices == [7, 9, 10, 11, 12, 13]
-    ((name, reason),) = found[1].skipped
-    assert name == "08.png"
+    ((position, reason),) = found[1].skipped
+    assert position == 8
     assert "truncated" in reason
     assert len(found[1].images) == 6
 

@@ -1,0 +1,43 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from genbench import catalog
+from genbench.cli import run
+
+REPOSITORY = Path(__file__).parent.parent
+README = (REPOSITORY / "README.md").read_text()
+
+
+def row(name: str) -> str:
+    """The line of a metric in the table of docs/metrics.md."""
+    metric = catalog.find("metrics", name)
+    arrows = ", ".join(f"{report} {'↓' if better == 'lower' else '↑'}" for report, better in metric.reports.items())
+    protocols = ", ".join(f"`{protocol}`" if protocol else "default" for protocol in metric.protocols)
+    return f"| `{name}` | {arrows} | {protocols} | {metric.min_n} | {metric.error_bar} | {metric.source} |"
+
+
+@pytest.mark.parametrize("name", catalog.names("metrics"))
+def test_every_metric_has_its_line(name: str) -> None:
+    assert row(name) in (REPOSITORY / "docs" / "metrics.md").read_text()
+
+
+def test_links_lead_somewhere() -> None:
+    for document in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*/README.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_table_of_the_readme_is_what_the_first_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names, counts and protocols exactly; the numbers, which another machine may round otherwise, to a thousandth."""
+    assert run("evaluate digits/test --ref digits/train --extractor tiny -q".split()) == 0
+    printed = [re.findall(r"\S+", line) for line in capsys.readouterr().out.splitlines()[2:]]
+    shown = [re.findall(r"\S+", line) for line in README.splitlines() if re.match(r"    \w+ [↓↑] ", line)]
+    assert [line[:2] + line[-3:] for line in shown] == [line[:2] + line[-3:] for line in printed]
+    for ours, theirs in zip(shown, printed, strict=True):
+        assert float(ours[2]) == pytest.approx(float(theirs[2]), rel=1e-3, abs=1e-3)
