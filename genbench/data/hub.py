@@ -16,9 +16,11 @@ class HubSource(ImageSource):
     """The images of the first image column of one split; without a split, "train"."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(name=address, kind="hub")
         name, _, split = address.removeprefix(PREFIX).partition(":")
-        self._rows, self._column = _load(name, split or "train")
+        split = split or "train"
+        # owner and name; a local folder, which `datasets` reads as well, has a longer path that is nobody's business
+        super().__init__(name=f"{PREFIX}{'/'.join(name.split('/')[-2:])}:{split}", kind="hub")
+        self._rows, self._column = _load(name, split)
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -123,7 +123,7 @@ def _agree_on_size(source: ImageSource, policy: Policy, found: Survey, headers: 
     offenders = [position for position, header in headers.items() if _size(header) != common]
     found.size = next((header.height, header.width) for header in headers.values() if _size(header) == common)
     if offenders and policy.on_size_mix == "fail":
-        mix = [f"{count:,} images are {common}", *(f"{n:,} {'is' if n == 1 else 'are'} {size}" for size, n in others[:3])]
+        mix = [f"{count:,} images are {common}", *(f"{n:,} are {size}" for size, n in others[:3])]
         more = [f"and {len(others) - 3} more sizes"] if len(others) > 3 else []
         message = f"{', '.join([*mix, *more])} (first: {source.item_name(offenders[0])})"
         raise DataError("E-SIZE-MIX", message, hint="make them one size, or let them be resized with --on-size-mix resize")

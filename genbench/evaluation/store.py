@@ -21,7 +21,7 @@ from genbench import files
 from genbench.errors import SetupError
 from genbench.gaussian import Moments, factorize, moments
 
-CHUNK = 512  # images per file: minutes of work with a large network on a CPU, and a few megabytes
+CHUNK = 256  # images per file: seconds of work with a large network on a CPU, and two megabytes
 
 
 @dataclass(frozen=True)

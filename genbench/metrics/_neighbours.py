@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 1024  # rows and columns of the distance matrix that are in memory at a time
-PAIRS = 4096  # pairs whose differences are in memory at a time
+PAIRS = 256  # pairs whose differences are in memory at a time
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,12 @@ def test_a_forked_reader_has_its_own_position(tmp_path: Path) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
+def test_processes_that_are_not_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genbench.data.workers._start_method", lambda: "forkserver")
+    path = write_tar(tmp_path / "s.tgz", IMAGES)
+    assert load(path, batch_size=1, workers=2).equal(load(path))
+
+
 @pytest.mark.parametrize(
     "name",
     [

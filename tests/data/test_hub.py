@@ -54,10 +54,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rows:
     return rows
 
 
-@pytest.mark.parametrize("spec", ["hf://owner/name", "hf://owner/name:test"])
-def test_images_are_decoded_by_us(hub: Rows, spec: str) -> None:
+@pytest.mark.parametrize(("spec", "split"), [("hf://owner/name", "train"), ("hf://owner/name:test", "test")])
+def test_images_are_decoded_by_us(hub: Rows, spec: str, split: str) -> None:
     source = open_images(spec, policy=Policy())
-    assert (source.name, source.kind, len(source)) == (spec, "hub", 2)
+    assert (source.name, source.kind, len(source)) == (f"hf://owner/name:{split}", "hub", 2)
     assert np.array_equal(load(spec).numpy(), np.stack([pixels(0), pixels(1)]).transpose(0, 3, 1, 2))
 
 

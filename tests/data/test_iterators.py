@@ -67,7 +67,7 @@ def test_floats() -> None:
 
 def test_sizes_may_differ() -> None:
     mixed = [TENSOR[0], TENSOR[1], TENSOR[2][:, :4]]
-    with pytest.raises(DataError, match=r"2 images are 5x6, 1 is 5x4 \(first: image 2\)"):
+    with pytest.raises(DataError, match=r"2 images are 5x6, 1 are 5x4 \(first: image 2\)"):
         load(iter(mixed))
     assert load(iter(mixed), on_size_mix="resize").shape == (3, 3, 6, 5)
 

@@ -95,7 +95,7 @@ def test_mixed_sizes(tmp_path: Path) -> None:
 
 def test_many_sizes(tmp_path: Path) -> None:
     folder = fill(tmp_path / "s", *(encoded(pixels(0, height, 5)) for height in (3, 3, 4, 5, 6, 7, 8)))
-    with pytest.raises(DataError, match=r"2 images are 5x3, 1 is 5x4, 1 is 5x5, 1 is 5x6, and 2 more sizes \(first: 0002"):
+    with pytest.raises(DataError, match=r"2 images are 5x3, 1 are 5x4, 1 are 5x5, 1 are 5x6, and 2 more sizes \(first: 0002"):
         look(folder)
 
 

@@ -146,7 +146,7 @@ def test_an_image_of_the_right_size_is_only_normalised(resize: Any, low: float, 
     torch.testing.assert_close(resize(image), expected, rtol=0, atol=1e-6)
     for flat in (0, 255):
         image = torch.full((1, 3, 20, 30), flat, dtype=torch.uint8)
-        torch.testing.assert_close(resize(image), torch.full((1, 3, SIZE, SIZE), high if flat else low))
+        torch.testing.assert_close(resize(image), torch.full((1, 3, SIZE, SIZE), float(high if flat else low)))
 
 
 # Weights
