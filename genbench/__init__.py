@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genbench.errors import GenbenchError
     from genbench.estimate import Estimate
-    from genbench.evaluation.evaluate import Evaluator, evaluate
+    from genbench.evaluation.evaluate import evaluate
+    from genbench.evaluation.evaluator import Evaluator
     from genbench.evaluation.result import Result
 
 __version__ = "0.1.0"
@@ -23,7 +24,7 @@ __all__ = ["Estimate", "Evaluator", "GenbenchError", "Result", "evaluate"]
 
 _HOME = {
     "Estimate": "genbench.estimate",
-    "Evaluator": "genbench.evaluation.evaluate",
+    "Evaluator": "genbench.evaluation.evaluator",
     "GenbenchError": "genbench.errors",
     "Result": "genbench.evaluation.result",
     "evaluate": "genbench.evaluation.evaluate",

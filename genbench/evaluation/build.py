@@ -9,9 +9,9 @@ from genbench import __version__, catalog
 from genbench.data.base import Policy
 from genbench.data.open import open_images
 from genbench.errors import DataError
-from genbench.evaluation import environment, statistics
-from genbench.evaluation.evaluate import default_workers
-from genbench.evaluation.extract import Execution, Progress, View, extract, look_at
+from genbench.evaluation import statistics
+from genbench.evaluation.extract import Progress, View, extract, look_at
+from genbench.evaluation.plan import prepare_execution
 from genbench.evaluation.reference import describe
 from genbench.evaluation.result import Extractor
 from genbench.evaluation.statistics import Header
@@ -45,13 +45,9 @@ def build_statistics(
         if given not in known:
             raise catalog.unknown(f"{name} layers or inputs", given, known)
     source = open_images(images, policy=policy)
-    chosen = environment.choose_device(device)
-    network = extractor_class.load(input=input or extractor_class.inputs[0], precision=precision, weights=weights).to(chosen)
-    execution = Execution(
-        device=chosen,
-        batch_size=batch_size,
-        workers=default_workers() if workers is None else workers,
-        progress=progress,
+    execution = prepare_execution(device, batch_size, workers, progress)
+    network = extractor_class.load(input=input or extractor_class.inputs[0], precision=precision, weights=weights).to(
+        execution.device
     )
     surveyed = look_at(source, policy, execution)
     extracted = extract(source, surveyed, policy, [View(extractor=network, layers=(layer,))], execution)

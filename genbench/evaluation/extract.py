@@ -21,6 +21,10 @@ from genbench.features.base import FeatureExtractor
 Progress = Callable[[str, int, int], None]  # what is going on, done, total
 
 
+def quiet(task: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Execution:
     """How the work is done; nothing here changes a number by more than 1e-4."""
