@@ -45,7 +45,7 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Server
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         wanted = self.headers.get("Range")
         self.server.requests.append((self.path, wanted))
         body = {"/bad": b"\0" * 1000, "/portal": b"<html>Please log in</html>"}.get(self.path, CONTENT)

@@ -46,7 +46,12 @@ def test_it_evaluates_from_a_clean_place(wheel: Path, tmp_path: Path) -> None:
     subprocess.run(command, check=True)
     environment = {**os.environ, "PYTHONPATH": str(place)}
     outcome = subprocess.run(
-        [sys.executable, "-P", "-c", CODE, str(place)], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", CODE, str(place)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert outcome.returncode == 0, outcome.stderr
     assert float(outcome.stdout) > 0

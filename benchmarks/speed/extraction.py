@@ -1,6 +1,6 @@
 """How many images per second the Inception features take: genbench in fp32 and bf16 beside pytorch-fid and torch-fidelity.
 
-    python benchmarks/speed/extraction.py -o benchmarks/results/extraction.json
+    python benchmarks/speed/extraction.py -o benchmarks/results/speed-extraction.json
 
 All get the same seeded random weights and the same uint8 images in memory, in batches of their own default size, and return
 their 2048-d features. Repeats are interleaved, so that a disturbance of the machine hits all alike; medians are compared.

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+LOAD_BEFORE = os.getloadavg()[0]  # 1-minute load average when the script starts; above 0.5 something else was running
+
 
 def record(output: Path | None, measured: dict[str, Any]) -> None:
     """Write `measured` with machine, versions, date and command as JSON to `output`, if one is asked for."""
@@ -29,6 +31,7 @@ def describe() -> dict[str, Any]:
         "command": shlex.join(["python", "benchmarks/speed/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
+        "load_before": LOAD_BEFORE,
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "python": platform.python_version(),

@@ -42,7 +42,6 @@ def evaluate(
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
     num_workers: options.Workers = None,
-    seed: options.Seed = 0,
     offline: options.Offline = False,
     data_root: options.DataRoot = None,
     cache_dir: options.CacheDir = None,
@@ -77,7 +76,6 @@ def evaluate(
             background=behind,
             value_range=span,
             allow_small=allow_small,
-            seed=seed,
             progress=update,
             command=_public(sys.argv[1:]),
         )

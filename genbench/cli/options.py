@@ -12,7 +12,6 @@ from genbench.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights file for the extractor, instead of the download.")]
 Precision = Annotated[str, typer.Option(help="fp32, tf32 (CUDA) or bf16; part of the protocol.")]

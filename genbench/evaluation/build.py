@@ -39,16 +39,14 @@ def build_statistics(
     """
     head, _, input = extractor.partition(":")
     name, _, layer = head.partition(".")
-    layer = layer or "pool"
     extractor_class = catalog.find("extractors", name)
-    for given, known in ((layer, extractor_class.layers), (input or extractor_class.inputs[0], extractor_class.inputs)):
+    layer, input = layer or "pool", input or extractor_class.inputs[0]
+    for given, known in ((layer, extractor_class.layers), (input, extractor_class.inputs)):
         if given not in known:
             raise catalog.unknown(f"{name} layers or inputs", given, known)
     source = open_images(images, policy=policy)
     execution = prepare_execution(device, batch_size, workers, progress)
-    network = extractor_class.load(input=input or extractor_class.inputs[0], precision=precision, weights=weights).to(
-        execution.device
-    )
+    network = extractor_class.load(input=input, precision=precision, weights=weights).to(execution.device)
     surveyed = look_at(source, policy, execution)
     extracted = extract(source, surveyed, policy, [View(extractor=network, layers=(layer,))], execution)
     features = extracted.features[0][layer]

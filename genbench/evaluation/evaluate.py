@@ -34,7 +34,6 @@ def evaluate(
     background: tuple[int, int, int] | None = None,
     value_range: tuple[float, float] | None = None,
     allow_small: bool = False,
-    seed: int = 0,
     progress: Progress = quiet,
     command: Sequence[str] = (),
 ) -> Result:
@@ -83,7 +82,7 @@ def evaluate(
         images_extracted=extracted.decoded,
     )
     warnings = [*surveyed.warnings, *extracted.warnings, *_lossy(subject, reference)]
-    return plan.result(measured, subject, reference, warnings, timing, seed, command)
+    return plan.result(measured, subject, reference, warnings, timing, command)
 
 
 def _lossy(subject: Images, reference: Resolved | None) -> list[Warned]:

@@ -103,7 +103,7 @@ class Evaluator:
             metrics_s=now - measuring,
             images_extracted=n,
         )
-        return self._plan.result(measured, subject, self._reference, [], timing, 0, ())
+        return self._plan.result(measured, subject, self._reference, [], timing, ())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything seen since the last reset, as tensors and plain values."""

@@ -39,21 +39,25 @@ class Plan:
         workers: int | None,
         progress: Progress,
     ) -> Plan:
+        """Load every network; a missing weights file or device is an error before any image is read."""
         execution = prepare_execution(device, batch_size, workers, progress)
         return cls(requests=requests, networks=_load(requests, weights, execution.device), execution=execution)
 
     @property
     def wanted(self) -> list[Wanted]:
+        """The network and layer of each request."""
         return [(self.networks[request.extractor, request.input], request.layer) for request in self.requests]
 
     @property
     def referenced(self) -> list[Wanted]:
+        """What the reference must provide, each once."""
         pairs = zip(self.requests, self.wanted, strict=True)
         return list(dict.fromkeys(wanted for request, wanted in pairs if request.metric.takes != "probabilities"))
 
     def measure(
         self, fake: Mapping[Wanted, Tensor], reference: Resolved | None, *, allow_small: bool, explicit: bool
     ) -> Measured:
+        """All requests on these features; see `genbench.evaluation.measure`."""
         real = reference.features if reference else {}
         return measure(self.requests, self.networks, fake, real, allow_small=allow_small, explicit=explicit)
 
@@ -64,9 +68,9 @@ class Plan:
         reference: Resolved | None,
         warnings: Iterable[Warned],
         timing: Timing,
-        seed: int,
         command: Sequence[str],
     ) -> Result:
+        """The document, with influence beside it."""
         known = [*warnings, *(reference.warnings if reference else []), *measured.warnings]
         result = Result(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -74,7 +78,6 @@ class Plan:
             reference=reference.description if reference else None,
             metrics=measured.metrics,
             env=environment.describe(self.execution.device),
-            seed=seed,
             timing=timing,
             warnings=warnings_of(known),
             command=list(command),

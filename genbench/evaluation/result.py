@@ -139,7 +139,6 @@ class Result(_Document):
     reference: Reference | None
     metrics: list[MetricResult]
     env: dict[str, str]
-    seed: int
     timing: Timing
     warnings: list[Caution] = []
     command: list[str] = []

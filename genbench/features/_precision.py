@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,14 +31,14 @@ def convert_convolutions(network: nn.Module, precision: Precision) -> None:
     """Give the convolutions of `network` weights in the type of `precision`, channels last; all else stays float32."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            module.to(dtype=WEIGHT_DTYPE[precision], memory_format=torch.channels_last)
+            module.to(dtype=WEIGHT_DTYPE[precision]).to(memory_format=torch.channels_last)
 
 
 @contextlib.contextmanager
 def computing(precision: Precision, device: torch.device) -> Iterator[None]:
     """Inside, networks on `device` run in `precision` without gradients, whatever the program around has switched on."""
     check_precision(precision, device)
-    backends = torch.backends
+    backends: Any = torch.backends  # its annotations lack these switches
     switches = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
     before = [switch.fp32_precision for switch in switches]
     try:

@@ -24,7 +24,7 @@ from genbench.features.base import FeatureExtractor, Precision
 from genbench.nn.conv_norm import ConvNorm, fold_batch_norm
 
 SIZE = 299  # pixels of each side that the network sees
-CPU_CHUNK = 8  # images at a time on a CPU: its caches hold their feature maps, and the batch size changes no number
+CPU_CHUNK = 8  # images at a time on a CPU, however large the batch: their feature maps stay near the caches
 
 WEIGHTS = Asset(
     name="pt_inception-2015-12-05-6726825d.pth",
@@ -52,7 +52,7 @@ def _tf1_stretch(x: Tensor, dim: int) -> Tensor:
     place = torch.arange(SIZE, dtype=torch.float32, device=x.device) * torch.tensor(size / SIZE, dtype=torch.float32)
     low = place.long()
     high = (low + 1).clamp_max(size - 1)
-    share = (place - low).view(-1, *[1] * (3 - dim))
+    share = (place - low).view(-1, *[1] * (x.dim() - 1 - dim))
     start = x.index_select(dim, low)
     return x.index_select(dim, high).sub_(start).mul_(share).add_(start)
 
@@ -107,6 +107,16 @@ class Conv(ConvNorm):
         padding: int | tuple[int, int] = 0,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, eps=0.001)
+
+
+def row(in_channels: int, out_channels: int, width: int) -> Conv:
+    """A convolution with a kernel of one row that keeps the size of the map."""
+    return Conv(in_channels, out_channels, (1, width), padding=(0, width // 2))
+
+
+def column(in_channels: int, out_channels: int, height: int) -> Conv:
+    """A convolution with a kernel of one column that keeps the size of the map."""
+    return Conv(in_channels, out_channels, (height, 1), padding=(height // 2, 0))
 
 
 class AveragePoolConv(Conv):
@@ -167,16 +177,15 @@ class InceptionC(nn.Module):
 
     def __init__(self, c7: int) -> None:
         super().__init__()
-        row, column = {"kernel_size": (1, 7), "padding": (0, 3)}, {"kernel_size": (7, 1), "padding": (3, 0)}
         self.branch1x1 = Conv(768, 192)
         self.branch7x7_1 = Conv(768, c7)
-        self.branch7x7_2 = Conv(c7, c7, **row)
-        self.branch7x7_3 = Conv(c7, 192, **column)
+        self.branch7x7_2 = row(c7, c7, 7)
+        self.branch7x7_3 = column(c7, 192, 7)
         self.branch7x7dbl_1 = Conv(768, c7)
-        self.branch7x7dbl_2 = Conv(c7, c7, **column)
-        self.branch7x7dbl_3 = Conv(c7, c7, **row)
-        self.branch7x7dbl_4 = Conv(c7, c7, **column)
-        self.branch7x7dbl_5 = Conv(c7, 192, **row)
+        self.branch7x7dbl_2 = column(c7, c7, 7)
+        self.branch7x7dbl_3 = row(c7, c7, 7)
+        self.branch7x7dbl_4 = column(c7, c7, 7)
+        self.branch7x7dbl_5 = row(c7, 192, 7)
         self.branch_pool = AveragePoolConv(768, 192)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -194,8 +203,8 @@ class InceptionD(nn.Module):
         self.branch3x3_1 = Conv(768, 192)
         self.branch3x3_2 = Conv(192, 320, 3, stride=2)
         self.branch7x7x3_1 = Conv(768, 192)
-        self.branch7x7x3_2 = Conv(192, 192, (1, 7), padding=(0, 3))
-        self.branch7x7x3_3 = Conv(192, 192, (7, 1), padding=(3, 0))
+        self.branch7x7x3_2 = row(192, 192, 7)
+        self.branch7x7x3_3 = column(192, 192, 7)
         self.branch7x7x3_4 = Conv(192, 192, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -209,15 +218,14 @@ class InceptionE(nn.Module):
 
     def __init__(self, channels: int, pool: type[Conv]) -> None:
         super().__init__()
-        row, column = {"kernel_size": (1, 3), "padding": (0, 1)}, {"kernel_size": (3, 1), "padding": (1, 0)}
         self.branch1x1 = Conv(channels, 320)
         self.branch3x3_1 = Conv(channels, 384)
-        self.branch3x3_2a = Conv(384, 384, **row)
-        self.branch3x3_2b = Conv(384, 384, **column)
+        self.branch3x3_2a = row(384, 384, 3)
+        self.branch3x3_2b = column(384, 384, 3)
         self.branch3x3dbl_1 = Conv(channels, 448)
         self.branch3x3dbl_2 = Conv(448, 384, 3, padding=1)
-        self.branch3x3dbl_3a = Conv(384, 384, **row)
-        self.branch3x3dbl_3b = Conv(384, 384, **column)
+        self.branch3x3dbl_3a = row(384, 384, 3)
+        self.branch3x3dbl_3b = column(384, 384, 3)
         self.branch_pool = pool(channels, 192)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -281,8 +289,9 @@ class Inception(FeatureExtractor):
     download: ClassVar = True
 
     def __init__(self, network: InceptionNet, *, input: str, precision: Precision, weights_sha256: str) -> None:
-        self.resize, preprocess = INPUTS[input]
+        resize, preprocess = INPUTS[input]
         super().__init__(input=input, precision=precision, weights_sha256=weights_sha256, preprocess=preprocess)
+        self.resize = resize
         self.network = network
         convert_convolutions(fold_batch_norm(network), precision)
 

@@ -12,7 +12,7 @@ from genbench.errors import DataError, IncomparableError, UsageError
 Side = Literal["real", "fake"]
 
 
-def check_rows(features: Tensor, *, side: Side, metric: str, at_least: int = 2, block: int = 4096) -> None:
+def check_rows(features: Tensor, *, side: Side, metric: str, at_least: int = 2, block: int = 512) -> None:
     """Raise unless `features` is (N, D) with N >= `at_least`, D >= 1 and every number finite."""
     if features.ndim != 2 or features.shape[1] == 0:
         raise UsageError("E-SHAPE", f"{metric} takes (N, D) {side} features, not {tuple(features.shape)}")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 1024  # rows and columns of the distance matrix that are in memory at a time
-PAIRS = 256  # pairs whose differences are in memory at a time
+CHUNK = 256  # rows that are in memory in float64 at a time
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Cloud:
 
     def rows(self, index: Tensor, dtype: torch.dtype) -> Tensor:
         """(B, D) of the rows `index` (B,)."""
-        return (self.features[index].to(torch.float64) - self.centre).to(dtype)
+        return torch.cat([(self.features[some] - self.centre).to(dtype) for some in index.split(CHUNK)])
 
     def blocks(self) -> tuple[Tensor, ...]:
         """Indices (B,) of all rows, block by block."""
@@ -38,13 +38,7 @@ class Cloud:
     @cached_property
     def squares(self) -> Tensor:
         """(N,) float64 squared lengths."""
-        return torch.cat([self.rows(block, torch.float64).square().sum(1) for block in self.blocks()])
-
-    @property
-    def coarse_dtype(self) -> torch.dtype:
-        """float32 where a matrix product in it really is one: on a CPU that was not told to use fewer bits."""
-        true_float32 = self.features.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
-        return torch.float32 if true_float32 else torch.float64
+        return torch.cat([(some - self.centre).square_().sum(1) for some in self.features.split(CHUNK)])
 
     def rounding(self, index: Tensor, squared: Tensor, dtype: torch.dtype) -> Tensor:
         """(B,) by how much squared distances of about `squared` (B,) from the points `index` may be off in `dtype`.
@@ -58,14 +52,15 @@ class Cloud:
 
 def clouds(*, real: Tensor, fake: Tensor) -> tuple[Cloud, Cloud]:
     """Both sets of features, (M, D) and (N, D), seen from their common mean."""
-    total = sum(rows.to(torch.float64).sum(0) for side in (real, fake) for rows in side.split(BLOCK))
-    centre = torch.as_tensor(total) / (len(real) + len(fake))
+    chunks = [chunk for side in (real, fake) for chunk in side.split(CHUNK)]
+    total = torch.stack([chunk.sum(0, dtype=torch.float64) for chunk in chunks]).sum(0)
+    centre = total / (len(real) + len(fake))
     return Cloud(real, centre), Cloud(fake, centre)
 
 
 def squared_radii(cloud: Cloud, k: int) -> Tensor:
     """(N,) float64 squared distance from each point to its k-th nearest other point, 1 <= k < N."""
-    coarse = cloud.coarse_dtype
+    coarse = _coarse_dtype(cloud)
     nearest, others = _nearest_others(cloud, k + 1, coarse)
     everyone = torch.arange(len(cloud), device=nearest.device)
     radii = _squared_differences(cloud, everyone, cloud, others[:, k - 1])
@@ -84,10 +79,11 @@ def balls(
 
     The radii are squared. closed: whether the surface belongs to the ball (distance <= radius) or not (<).
     """
+    coarse = _coarse_dtype(real, fake)
     for rows in real.blocks():
-        x = _Part.of(real, real_radii, rows, real.coarse_dtype)
+        x = _Part.of(real, real_radii, rows, coarse)
         for columns in fake.blocks():
-            y = _Part.of(fake, fake_radii, columns, fake.coarse_dtype)
+            y = _Part.of(fake, fake_radii, columns, coarse)
             yield rows, columns, *_inside(x, y, closed)
 
 
@@ -147,7 +143,7 @@ def _squared_distances(x: Tensor, x_squares: Tensor, y: Tensor, y_squares: Tenso
 
 def _squared_differences(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
     """(P,) float64 of |a_i - b_j|² for P pairs, without cancellation: the same for all copies of an image."""
-    pairs = zip(i.split(PAIRS), j.split(PAIRS), strict=True)
+    pairs = zip(i.split(CHUNK), j.split(CHUNK), strict=True)
     return torch.cat([(a.features[i].to(torch.float64) - b.features[j]).square_().sum(1) for i, j in pairs])
 
 
@@ -197,3 +193,10 @@ def _kth_of_rows(cloud: Cloud, rows: Tensor, k: int) -> Tensor:
         _keep_nearest(nearest, others, distances, columns)
     squared = _squared_differences(cloud, rows.repeat_interleave(candidates), cloud, others.flatten())
     return squared.view(-1, candidates).kthvalue(k, dim=1).values
+
+
+def _coarse_dtype(*clouds: Cloud) -> torch.dtype:
+    """float32 where a matrix product in it really is one, on a CPU that was not told to use fewer bits, and cannot overflow."""
+    true_float32 = clouds[0].features.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
+    small = all(float(cloud.squares.max()) < torch.finfo(torch.float32).max / 16 for cloud in clouds)
+    return torch.float32 if true_float32 and small else torch.float64

@@ -15,6 +15,7 @@ Error: both sides' influence functions. Near distance zero their first derivativ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -165,17 +166,22 @@ def _jackknife_bias(real: FeatureSet, fake: FeatureSet, value: float) -> float |
     if not complete or any(images <= dim for images, dim in left):
         return None
 
-    def without_block(block: int) -> float:
-        return frechet_distance(real=_without_block(real, block), fake=_without_block(fake, block))
+    real_without, fake_without = _leaving_out(real), _leaving_out(fake)
 
-    left_out = side_by_side(without_block, range(BLOCKS), real.gaussian.mean.device)
-    return (BLOCKS - 1) * (sum(left_out) / BLOCKS - value)
+    def distance_without(block: int) -> float:
+        return frechet_distance(real=real_without(block), fake=fake_without(block))
+
+    distances = side_by_side(distance_without, range(BLOCKS), real.gaussian.mean.device)
+    return (BLOCKS - 1) * (sum(distances) / BLOCKS - value)
 
 
-def _without_block(side: FeatureSet, block: int) -> Moments:
-    if not side.complete or side.features is None:
-        return side.gaussian
-    return without(side.gaussian, side.features[_blocks(side.features) == block])
+def _leaving_out(side: FeatureSet) -> Callable[[int], Moments]:
+    """block -> the moments without it; of a side whose features are not complete, always all."""
+    features, whole = side.features, side.gaussian
+    if features is None or not side.complete:
+        return lambda block: whole
+    blocks = _blocks(features)
+    return lambda block: without(whole, features[blocks == block])
 
 
 def _blocks(features: Tensor) -> Tensor:

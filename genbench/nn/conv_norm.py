@@ -7,6 +7,8 @@ from typing import TypeVar
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from genbench.nn.packed_conv import PackedConv2d
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -36,7 +38,7 @@ class ConvNorm(nn.Module):
     def fold(self) -> None:
         """Fold the normalisation's running statistics into the convolution. Only in eval mode, and for good."""
         if isinstance(self.bn, nn.BatchNorm2d):
-            self.conv = fuse_conv_bn_eval(self.conv, self.bn)
+            self.conv = PackedConv2d(fuse_conv_bn_eval(self.conv, self.bn))
             self.bn = nn.Identity()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import jsonschema
@@ -98,7 +99,7 @@ def recompressed(image: NDArray[np.uint8], quality: int, tmp_path: Path) -> NDAr
 
 
 def assert_rising(values: list[float]) -> None:
-    assert all(low < high for low, high in zip(values, values[1:], strict=False)), values
+    assert all(low < high for low, high in pairwise(values)), values
 
 
 def test_more_blur_is_farther(digits: NDArray[np.uint8]) -> None:

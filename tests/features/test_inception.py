@@ -139,7 +139,9 @@ def test_tf_resize_is_tensorflows_to_the_bit(size: tuple[int, int]) -> None:
     assert np.array_equal(resize_tf(image)[0, 1].numpy(), expected)
 
 
-@pytest.mark.parametrize(("resize", "low", "high"), [(resize_tf, -1, 127 / 128), (resize_pytorch, -1, 1), (resize_clean, -1, 127 / 128)])
+@pytest.mark.parametrize(
+    ("resize", "low", "high"), [(resize_tf, -1, 127 / 128), (resize_pytorch, -1, 1), (resize_clean, -1, 127 / 128)]
+)
 def test_an_image_of_the_right_size_is_only_normalised(resize: Any, low: float, high: float) -> None:
     image = torch.randint(0, 256, (1, 3, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     expected = image / 255 * (high - low) + low

@@ -68,6 +68,12 @@ def test_two_far_clusters_need_more_digits(far: float) -> None:
         assert values(real, fake, **settings) == pytest.approx(full_matrices(real, fake, **settings), abs=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-25, 1e-10, 1e10, 1e25])
+def test_units_do_not_matter(scale: float) -> None:
+    real, fake = sample(80), sample(70, seed=1, shift=0.4)
+    assert values(real * scale, fake * scale) == pytest.approx(values(real, fake), abs=1e-12)
+
+
 def test_identical_sets() -> None:
     real = sample(300, dim=20)
     shuffled = real[torch.randperm(300, generator=torch.Generator().manual_seed(2))]
