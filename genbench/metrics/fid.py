@@ -26,7 +26,7 @@ from genbench.errors import DataError, UsageError
 from genbench.estimate import Estimate, Influence, normal_interval
 from genbench.gaussian import Moments, without
 from genbench.metrics._checks import check_rows, check_same_width
-from genbench.metrics._symmetric import congruence, eigenvalues, eigenvectors, side_by_side
+from genbench.metrics._symmetric import congruence, eigenvalues, eigenvectors
 from genbench.metrics.base import FeatureSet, Metric
 from genbench.seeding import generator
 
@@ -171,7 +171,7 @@ def _jackknife_bias(real: FeatureSet, fake: FeatureSet, value: float) -> float |
     def distance_without(block: int) -> float:
         return frechet_distance(real=real_without(block), fake=fake_without(block))
 
-    distances = side_by_side(distance_without, range(BLOCKS), real.gaussian.mean.device)
+    distances = [distance_without(block) for block in range(BLOCKS)]
     return (BLOCKS - 1) * (sum(distances) / BLOCKS - value)
 
 

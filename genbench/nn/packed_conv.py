@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class PackedConv2d(nn.Conv2d):
     """`nn.Conv2d` that keeps a second copy of its weights in the order in which oneDNN reads them.
 
-    torch brings weights into that order at each call, which with few images at a time costs a tenth of the convolution.
+    torch brings weights into that order at each call, which with few images at a time costs up to a tenth of the time.
     The copy is made when the first images come without gradients on a CPU, and anew after weights are moved or loaded;
     elsewhere, and where this torch cannot do it, this is an `nn.Conv2d`.
     """
