@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 1024  # rows and columns of the distance matrix that are in memory at a time
-CHUNK = 256  # rows that are in memory in float64 at a time
+CHUNK = 128  # rows that are in memory in float64 at a time
 
 
 @dataclass(frozen=True)

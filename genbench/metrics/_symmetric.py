@@ -1,8 +1,8 @@
 """Symmetric products and eigenproblems of float64 matrices, each by the library that was fastest at it.
 
-On a CPU, measured at 2048 x 2048 on two cores: scipy's BLAS multiplies by a triangular factor in a third of the time of two full
-products, and its LAPACK finds eigenvalues alone a third faster than torch's, which is three times faster where eigenvectors
-are wanted too (benchmarks/speed/frechet.py measures the sum).
+On a CPU, at 2048 x 2048 on two cores: scipy's BLAS multiplies by a triangular factor in a third of the time of two full
+products, and its LAPACK finds eigenvalues alone a third faster than torch's, which in turn is three times faster where
+eigenvectors are wanted too. benchmarks/speed/frechet.py measures the sum.
 """
 
 from __future__ import annotations
