@@ -34,10 +34,11 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_the_table_of_the_readme_is_what_the_first_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    """Names, counts and protocols exactly; the numbers, which another machine may round otherwise, to a thousandth."""
+    """Names, counts and protocols exactly; the numbers, which another machine may round otherwise, to a hundredth."""
     assert run("evaluate digits/test --ref digits/train --extractor tiny -q".split()) == 0
     printed = [re.findall(r"\S+", line) for line in capsys.readouterr().out.splitlines()[2:]]
     shown = [re.findall(r"\S+", line) for line in README.splitlines() if re.match(r"    \w+ [↓↑] ", line)]
     assert [line[:2] + line[-3:] for line in shown] == [line[:2] + line[-3:] for line in printed]
     for ours, theirs in zip(shown, printed, strict=True):
-        assert float(ours[2]) == pytest.approx(float(theirs[2]), rel=1e-3, abs=1e-3)
+        for place in (2, 4):  # value, standard error
+            assert float(ours[place]) == pytest.approx(float(theirs[place]), rel=1e-2, abs=1e-4)
