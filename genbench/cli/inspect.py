@@ -33,7 +33,7 @@ def _catalogue(kind: str) -> list[dict[str, str]]:
     for name in catalog.names(kind):  # type: ignore[arg-type]
         entry = catalog.find(kind, name)  # type: ignore[arg-type]
         about = {
-            "metrics": lambda e: f"{e.summary} Reports {', '.join(e.reports)}.",
+            "metrics": lambda e: f"{e.summary}; reports {', '.join(e.reports)}.",
             "datasets": lambda e: f"{e.title}; splits {', '.join(e.splits)}",
             "extractors": lambda e: (
                 f"layers {', '.join(e.layers)}; inputs {', '.join(e.inputs)}" + ("; downloaded once" if e.download else "")
