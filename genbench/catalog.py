@@ -1,7 +1,8 @@
 """The name is the file: `find("metrics", "fid")` imports genbench/metrics/fid.py and returns the one `Metric` in it.
 
-Every file of a catalogued folder is an entry, except base.py and files that begin with an underscore. Listing reads file
-names and imports nothing. Code from outside is named "package.module:Object". A dash in a name is an underscore in the file.
+Every file of a catalogued folder is an entry, except base.py and files that begin with an underscore. Models lie one folder
+deeper, in their family's: genbench/models/flow/real_nvp.py is "real_nvp". Listing reads file names and imports nothing. Code
+from outside is named "package.module:Object". In names of datasets a dash stands for the file's underscore.
 """
 
 from __future__ import annotations
@@ -16,29 +17,29 @@ from typing import Any, Literal
 
 from genbench.errors import UsageError
 
-Kind = Literal["metrics", "extractors", "datasets"]
+Kind = Literal["metrics", "extractors", "datasets", "models"]
 
 # kind -> the package that holds its entries, and the contract an entry fulfils
 CONTRACTS: dict[Kind, tuple[str, str]] = {
     "metrics": ("genbench.metrics", "Metric"),
     "extractors": ("genbench.features", "FeatureExtractor"),
     "datasets": ("genbench.data.sets", "NamedDataset"),
+    "models": ("genbench.models", "GenerativeModel"),
 }
 
 
 def names(kind: Kind) -> list[str]:
     """The names of all entries of a kind, sorted; nothing is imported."""
-    package = CONTRACTS[kind][0].split(".")[1:]
-    folder = Path(__file__).parent.joinpath(*package)
-    return sorted(
-        path.stem.replace("_", "-") if kind == "datasets" else path.stem
-        for path in folder.glob("*.py")
-        if path.stem != "base" and not path.stem.startswith("_")
-    )
+    return sorted(_modules(kind))
+
+
+def family(name: str) -> str:
+    """The family a model belongs to, which is its folder: "flow" for "real_nvp"; "outside" for "package.module:Object"."""
+    return "outside" if ":" in name else _modules("models")[name].split(".")[-2]
 
 
 def find(kind: Kind, name: str) -> Any:
-    """The entry called `name`: a `Metric`, or a class of `FeatureExtractor` or `NamedDataset`.
+    """The entry called `name`: a `Metric`, or a class of `FeatureExtractor`, `NamedDataset` or `GenerativeModel`.
 
     Raises UsageError with suggestions for an unknown name, and says what is wrong with an entry that breaks the contract.
     """
@@ -46,9 +47,10 @@ def find(kind: Kind, name: str) -> Any:
     contract = getattr(importlib.import_module(f"{package}.base"), contract_name)
     if ":" in name:
         return _from_outside(kind, name, contract)
-    if name not in names(kind):
-        raise unknown(kind, name, names(kind))
-    module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    modules = _modules(kind)
+    if name not in modules:
+        raise unknown(kind, name, modules)
+    module = importlib.import_module(modules[name])
     entries = _entries(module, contract)
     if len(entries) != 1:
         raise TypeError(f"{module.__file__} holds {len(entries)} entries of {contract_name}; it must hold exactly one")
@@ -61,6 +63,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     suggestion = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
     return UsageError("E-NAME", f"no {kind.removesuffix('s')} named {name!r}", hint=suggestion)
+
+
+def _modules(kind: Kind) -> dict[str, str]:
+    """Name -> module of every entry."""
+    package = CONTRACTS[kind][0]
+    folder = Path(__file__).parent.joinpath(*package.split(".")[1:])
+    found: dict[str, str] = {}
+    for path in folder.glob("*/*.py" if kind == "models" else "*.py"):
+        if path.stem == "base" or path.stem.startswith("_"):
+            continue
+        name = path.stem.replace("_", "-") if kind == "datasets" else path.stem
+        if name in found:
+            raise TypeError(f"two files are called {path.name}: one in {found[name]}, one in {path.parent.name}")
+        found[name] = ".".join((package, *path.relative_to(folder).with_suffix("").parts))
+    return found
 
 
 def _entries(module: ModuleType, contract: type) -> list[Any]:

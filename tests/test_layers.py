@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "genbench"
 LAYERS = [
-    {"images", "seeding", "files", "assets", "catalog", "errors", "estimate", "gaussian"},
+    {"batch", "images", "seeding", "files", "assets", "catalog", "errors", "estimate", "gaussian"},
     {"nn"},
     {"data", "features", "metrics", "models"},
     {"training", "evaluation"},

@@ -1,0 +1,152 @@
+"""The contract of a generative model, and the abilities that some have beside sampling.
+
+A model is a file genbench/models/<family>/<name>.py with one subclass of `GenerativeModel`; the file's name is the model's.
+It imports its family's base.py and genbench.nn, never another model. It holds no loop, no device and no precision: it says
+what to minimise (`stages`) and how to draw (`sample`).
+
+All state that training changes lies in parameters or buffers, so that a checkpoint holds it.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from genbench.batch import Batch, Condition, DataSpec
+from genbench.models.stages import Recipe, Stage
+from genbench.seeding import Noise
+
+Task = Literal["unconditional", "class", "text", "paired", "unpaired", "inverse", "video", "single_image"]
+Likelihood = Literal["exact", "exact, dequantised", "lower bound"]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A choice made when sampling. `sweep`: values worth comparing; `effect`: what a larger value does."""
+
+    default: float
+    sweep: tuple[float, ...]
+    effect: str
+
+
+class GenerativeModel(nn.Module, abc.ABC):
+    """A system that can be trained and sampled.
+
+    Hyperparameters are keyword arguments of the constructor with defaults that work; facts of the data come from `spec`.
+
+    title: as a table calls it; paper: authors, year and address of its source.
+    recipe: how it is trained, unless told otherwise.
+    tiny: constructor arguments for tests: a step and four samples of 8x8 images take well under a second on one core.
+    task: what a sample is conditioned on.
+    knobs: keyword arguments of `sample`.
+    """
+
+    title: ClassVar[str]
+    paper: ClassVar[str]
+    recipe: ClassVar[Recipe] = Recipe()
+    tiny: ClassVar[Mapping[str, Any]] = {}
+    task: ClassVar[Task] = "unconditional"
+    knobs: ClassVar[Mapping[str, Knob]] = {}
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @abc.abstractmethod
+    def stages(self) -> list[Stage]:
+        """How it is trained, in order. Called once per training run; phases hold bound methods of this very model."""
+
+    @abc.abstractmethod
+    def sample(self, noise: Noise, condition: Condition, **knobs: float) -> Tensor:
+        """len(noise) samples (N, C, H, W) in [-1, 1] (continuous data: any range), on the noise's device.
+
+        All chance comes from `noise`. `condition` has len(noise) rows, of the columns that `task` needs.
+        """
+
+    def evaluations(self, **knobs: float) -> int:
+        """Number of passes through the largest network that one sample takes; 0 where there is no network."""
+        return 1
+
+    @torch.no_grad()
+    def generate(
+        self, n: int, *, seed: int = 0, condition: Condition | None = None, batch_size: int = 64, first: int = 0, **knobs: float
+    ) -> Tensor:
+        """`n` samples on the CPU, float (N, C, H, W) in [-1, 1]; sample i depends on `seed` and first + i alone.
+
+        Without a condition a class-conditional model walks through its classes in turn.
+        """
+        device = next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
+        condition = self._condition(n, first) if condition is None else condition
+        was_training = self.training
+        self.eval()
+        try:
+            parts = [
+                self.sample(
+                    Noise(seed, range(first + start, first + min(start + batch_size, n)), device=device),
+                    condition.select(slice(start, min(start + batch_size, n))).to(device),
+                    **knobs,
+                ).cpu()
+                for start in range(0, n, batch_size)
+            ]
+        finally:
+            self.train(was_training)
+        return torch.cat(parts)
+
+    def _condition(self, n: int, first: int) -> Condition:
+        if self.task == "class":
+            return Condition(labels=torch.arange(first, first + n) % self.spec.classes)
+        if self.task in ("unconditional", "single_image", "video"):
+            return Condition()
+        raise ValueError(f"{type(self).__name__} makes images from a condition ({self.task}); pass condition=")
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """Gives likelihoods. `likelihood` says of what kind the number is; kinds are never mixed in one comparison."""
+
+    likelihood: ClassVar[Likelihood]
+
+    def log_prob(self, batch: Batch, noise: Noise) -> Tensor:
+        """(B,) natural log of the probability of each discrete image in `batch.x` given `batch.condition`.
+
+        "exact": of the levels themselves. "exact, dequantised": an exact log density of uniformly dequantised values plus
+        `images.log_bin_volume`. "lower bound": an evidence lower bound of either, all constants included. Continuous data
+        (levels = 0): log density.
+        """
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Has latents: `decode(encode(x))` is a reconstruction."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> latents (B, ...), without chance."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents -> (B, C, H, W) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """Completes images of which a part is known."""
+
+    def restore(self, x: Tensor, known: Tensor, noise: Noise) -> Tensor:
+        """x: (B, C, H, W); known: bool of the same shape or (B, 1, H, W). Known values come back unchanged."""
+        ...
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    """Knows numbers that show whether its own mechanism works: active units, codebook perplexity, energy gap."""
+
+    def diagnostics(self, batch: Batch) -> dict[str, float]:
+        """Name -> value on a batch of real examples."""
+        ...
