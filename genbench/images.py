@@ -52,3 +52,8 @@ def quantize(dequantized: Tensor, levels: int) -> Tensor:
 def log_bin_volume(dimensions: int, levels: int) -> float:
     """What turns a log density of dequantised images into (a bound of) the log probability of the levels: D log(2/L)."""
     return 0.0 if levels == 0 else dimensions * math.log(2.0 / levels)
+
+
+def bits_per_dim(log_prob: Tensor, dimensions: int) -> Tensor:
+    """Log probabilities of discrete images in nats -> bits per dimension, -log2 p / D; lower is better."""
+    return -log_prob / (dimensions * math.log(2.0))

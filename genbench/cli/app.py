@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from genbench import __version__
-from genbench.cli import cache, evaluate, inspect, stats
+from genbench.cli import bench, cache, evaluate, inspect, model, stats
 
 app = typer.Typer(
     name="genbench",
@@ -34,6 +34,11 @@ def genbench(
 
 
 app.command("evaluate")(evaluate.evaluate)
+app.command("demo")(bench.demo)
+app.command("run")(bench.run)
+app.command("table")(bench.table)
+app.command("train")(model.train)
+app.command("sample")(model.sample)
 app.command("list")(inspect.list_)
 app.command("doctor")(inspect.doctor)
 app.add_typer(stats.app, name="stats")

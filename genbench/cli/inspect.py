@@ -8,14 +8,14 @@ import typer
 
 from genbench.cli import options
 
-Kind = Annotated[str, typer.Argument(help="metrics, datasets, extractors or references.")]
-KINDS = ("metrics", "datasets", "extractors", "references")
+Kind = Annotated[str, typer.Argument(help="models, metrics, datasets, extractors, references or suites.")]
+KINDS = ("models", "metrics", "datasets", "extractors", "references", "suites")
 
 
 def list_(kind: Kind, json: options.Json = False) -> None:
-    """List what can be named: metrics, datasets, extractors, or the reference statistics that travel with genbench."""
+    """List what can be named: models, metrics, datasets, extractors, reference statistics and suites that come along."""
     options.choice(kind, KINDS, "KIND")
-    rows = _references() if kind == "references" else _catalogue(kind)
+    rows = {"references": _references, "suites": _suites}.get(kind, lambda: _catalogue(kind))()
     if json:
         import json as encoder
 
@@ -33,6 +33,7 @@ def _catalogue(kind: str) -> list[dict[str, str]]:
     for name in catalog.names(kind):  # type: ignore[arg-type]
         entry = catalog.find(kind, name)  # type: ignore[arg-type]
         about = {
+            "models": lambda e: f"{catalog.family(name)}: {e.title} ({e.paper.split(', http')[0]})",  # noqa: B023
             "metrics": lambda e: f"{e.summary}; reports {', '.join(e.reports)}.",
             "datasets": lambda e: f"{e.title}; splits {', '.join(e.splits)}",
             "extractors": lambda e: (
@@ -53,6 +54,13 @@ def _references() -> list[dict[str, str]]:
         }
         for entry in index()
     ]
+
+
+def _suites() -> list[dict[str, str]]:
+    from genbench.bench.suite import find_suite, load_suite, shipped
+
+    loaded = {name: load_suite(find_suite(name)) for name in shipped()}
+    return [{"name": name, "about": f"{suite.title}; {len(suite.entries)} entries"} for name, suite in loaded.items()]
 
 
 def doctor(json: options.Json = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ OnBad = Annotated[str, typer.Option(help="Images that cannot be decoded: fail, o
 OnSizeMix = Annotated[str, typer.Option(help="Images of several sizes: fail, or resize to the most common size.")]
 Background = Annotated[str | None, typer.Option(help="Colour behind transparent pixels: white, black or R,G,B.")]
 ValueRange = Annotated[str | None, typer.Option(help="What black and white are in float arrays: 0,1 or -1,1 or 0,255.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never download anything (GENBENCH_OFFLINE).")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder of named datasets (GENBENCH_DATA).")]
 CacheDir = Annotated[Path | None, typer.Option(help="Folder of weights and features (GENBENCH_CACHE).")]
@@ -64,3 +65,20 @@ def value_range(text: str | None) -> tuple[float, float] | None:
     if not low < high:
         raise UsageError("E-USAGE", f"--value-range {text}", hint="--value-range is LOW,HIGH such as 0,1 or -1,1")
     return low, high
+
+
+def assignments(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """["args.channels=64", "recipe.lr=1e-4"] -> {"args": {"channels": 64}, "recipe": {"lr": 1e-4}}; values as in TOML."""
+    import tomllib
+
+    found: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        table, dot, key = path.strip().partition(".")
+        if not (equals and dot and key):
+            raise UsageError("E-USAGE", f"--set {text}", hint="write TABLE.KEY=VALUE, such as --set args.channels=64")
+        try:
+            found.setdefault(table, {})[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:  # a bare word is a string
+            found.setdefault(table, {})[key] = value.strip()
+    return found

@@ -96,6 +96,9 @@ def parse(text: str, extractor: str | None = None, precision: Precision = "fp32"
     head, *options = text.strip().split(":")
     name, _, place = head.partition("@")
     metric, wanted = _find_metric(name)
+    if metric.takes == "points":
+        hint = "use it in a suite on a set of points that has modes: ring or grid"
+        raise UsageError("E-POINTS", f"{name} measures points of a known mixture, not images", hint=hint)
     extractor_name, layer = _split_place(place or extractor or metric.extractor)
     extractor_class = catalog.find("extractors", extractor_name)
     layer = layer or ("logits" if metric.takes == "probabilities" else "pool")

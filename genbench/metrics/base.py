@@ -60,6 +60,7 @@ class Metric:
         "distributions"   compute(real=FeatureSet, fake=FeatureSet, **settings)
         "features"        compute(real=(M, D), fake=(N, D), **settings), where moments alone do not do
         "probabilities"   compute(logits=(N, classes), **settings), no reference
+        "points"          compute(fake=(N, 2), modes=(K, 2), sigma=...), points of a known mixture; suites on point sets use it
     and it returns one `Estimate` for each name in `reports`. Chance enters by settings only (a seed).
     reports: name -> which direction is better.
     on_inception: other names that the values bear on Inception's features alone, such as {"fd": "fid"}.
@@ -71,7 +72,7 @@ class Metric:
     """
 
     compute: Callable[..., dict[str, Estimate]]
-    takes: Literal["distributions", "features", "probabilities"]
+    takes: Literal["distributions", "features", "probabilities", "points"]
     reports: Mapping[str, Better]
     on_inception: Mapping[str, str] = field(default_factory=dict)
     extractor: str = "inception"

@@ -74,7 +74,14 @@ class GenerativeModel(nn.Module, abc.ABC):
 
     @torch.no_grad()
     def generate(
-        self, n: int, *, seed: int = 0, condition: Condition | None = None, batch_size: int = 64, first: int = 0, **knobs: float
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        condition: Condition | None = None,
+        knobs: Mapping[str, float] | None = None,
+        batch_size: int = 64,
+        first: int = 0,
     ) -> Tensor:
         """`n` samples on the CPU, float (N, C, H, W) in [-1, 1]; sample i depends on `seed` and first + i alone.
 
@@ -89,7 +96,7 @@ class GenerativeModel(nn.Module, abc.ABC):
                 self.sample(
                     Noise(seed, range(first + start, first + min(start + batch_size, n)), device=device),
                     condition.select(slice(start, min(start + batch_size, n))).to(device),
-                    **knobs,
+                    **(knobs or {}),
                 ).cpu()
                 for start in range(0, n, batch_size)
             ]

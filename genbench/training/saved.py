@@ -26,7 +26,7 @@ def build_model(name: str, spec: DataSpec, args: Mapping[str, Any]) -> Generativ
     Raises UsageError for an unknown name or argument, and where the model cannot be built for the data.
     """
     kind = catalog.find("models", name)
-    known = [argument for argument in _keywords(kind)]
+    known = _keywords(kind)
     for argument in args:
         if argument not in known:
             raise catalog.unknown(f"arguments of {name}", argument, known)

@@ -1,0 +1,132 @@
+"""From a suite to the jobs it consists of, with everything cheap checked before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genbench import catalog
+from genbench.bench.suite import Entry, Suite, mistakes
+from genbench.data.dataset import Dataset, open_dataset
+from genbench.errors import GenbenchError, UsageError
+from genbench.evaluation.request import parse_all
+from genbench.models.base import GenerativeModel
+from genbench.models.stages import Recipe
+from genbench.training.saved import build_model
+
+
+@dataclass(frozen=True)
+class Job:
+    """One entry under one seed, and the folder that keeps it."""
+
+    suite: Suite
+    entry: Entry
+    seed: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.entry.label or self.entry.model}, seed {self.seed}"
+
+    def build(self, dataset: Dataset) -> GenerativeModel:
+        """The untrained model; the same weights whenever the same job builds it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return build_model(self.entry.model, dataset.spec, self.entry.args)
+
+    def recipe(self) -> Recipe:
+        return changed_recipe(catalog.find("models", self.entry.model).recipe, self.entry.recipe)
+
+    def config(self) -> dict[str, Any]:
+        """Everything that decides the outcome, resolved; what `config.json` of the folder holds."""
+        return {
+            "dataset": self.suite.dataset,
+            "image_size": self.suite.image_size,
+            "metrics": self.suite.metrics,
+            "num_images": self.suite.num_images,
+            "num_scored": self.suite.num_scored,
+            "threads": self.suite.threads,
+            "budget": str(self.suite.budget_of(self.entry)),
+            "model": self.entry.model,
+            "args": self.entry.args,
+            "recipe": {name: _plain(value) for name, value in dataclasses.asdict(self.recipe()).items()},
+            "knobs": self.entry.knobs,
+            "seed": self.seed,
+        }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def plan(suite: Suite, name: str, folder: Path) -> list[Job]:
+    """All jobs of a suite, in order: every entry under the first seed, then under the second, ....
+
+    Opens the data, resolves every metric and builds every model once. Raises UsageError that lists all mistakes.
+    """
+    found: list[str] = []
+
+    def attempt(place: str, work: typing.Callable[[], object]) -> None:
+        try:
+            work()
+        except GenbenchError as error:
+            found.append(f"{place}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+
+    if not is_points(suite):
+        attempt("metrics", lambda: parse_all(suite.metrics, None, "fp32", has_reference=True))
+    labels = [entry.name for entry in suite.entries]
+    for entry in suite.entries:
+        place = f"entry {entry.label or entry.model!r}"
+        if labels.count(entry.name) > 1:
+            found.append(f"{place}: {labels.count(entry.name)} entries are called so (give each a label of its own)")
+        attempt(place, lambda entry=entry: _check_entry(suite, entry))  # type: ignore[misc]
+    if found:
+        raise mistakes(name, list(dict.fromkeys(found)))
+    return [Job(suite, entry, seed, folder / entry.name / f"seed{seed}") for seed in suite.seeds for entry in suite.entries]
+
+
+def is_points(suite: Suite) -> bool:
+    """Whether the data are points of the plane, which have no features."""
+    known = suite.dataset in catalog.names("datasets")
+    return known and catalog.find("datasets", suite.dataset).size == (1, 1)
+
+
+def dataset_for(suite: Suite, entry: Entry) -> Dataset:
+    """The suite's data, as the entry's task needs them."""
+    return _opened(suite.dataset, catalog.find("models", entry.model).task, suite.image_size)
+
+
+@cache
+def _opened(name: str, task: str, image_size: int | None) -> Dataset:
+    return open_dataset(name, task=task, image_size=image_size)
+
+
+def _check_entry(suite: Suite, entry: Entry) -> None:
+    kind = catalog.find("models", entry.model)
+    changed_recipe(kind.recipe, entry.recipe)
+    for knob in entry.knobs:
+        if knob not in kind.knobs:
+            raise catalog.unknown(f"knobs of {entry.model}", knob, kind.knobs)
+    suite.budget_of(entry)
+    build_model(entry.model, dataset_for(suite, entry).spec, entry.args)
+
+
+def changed_recipe(recipe: Recipe, changes: typing.Mapping[str, Any]) -> Recipe:
+    """A model's recipe with some of it replaced. Raises UsageError for what a recipe has not."""
+    known = {field.name for field in dataclasses.fields(Recipe)}
+    for name in changes:
+        if name not in known:
+            raise catalog.unknown("keys of a recipe", name, known)
+    hints = typing.get_type_hints(Recipe)
+    for name, value in changes.items():
+        if typing.get_origin(hints[name]) is typing.Literal and value not in typing.get_args(hints[name]):
+            allowed = ", ".join(typing.get_args(hints[name]))
+            raise UsageError("E-RECIPE", f"recipe.{name} = {value!r}", hint=f"one of: {allowed}")
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    return dataclasses.replace(recipe, **values)

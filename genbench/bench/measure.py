@@ -1,0 +1,128 @@
+"""What is measured of a model: its samples, its likelihood, its cost of sampling."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbench import catalog, images
+from genbench.batch import Condition, Examples
+from genbench.bench.jobs import is_points
+from genbench.bench.record import Likelihood, Measurement, Quality
+from genbench.bench.suite import Suite
+from genbench.data.dataset import Dataset
+from genbench.estimate import Better
+from genbench.evaluation.evaluate import evaluate
+from genbench.evaluation.evaluator import Evaluator
+from genbench.metrics.base import FeatureSet
+from genbench.models.base import GenerativeModel, Scores
+from genbench.seeding import Noise
+
+SAMPLE_SEED = 20_000  # apart from the seeds of training, so that no sample's chance was a training step's
+VALIDATION_SAMPLES = 128
+SCORE_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """samples: (N, C, H, W) float in [-1, 1]; seconds: wall time per sample."""
+
+    samples: Tensor
+    seconds: float
+
+
+def sample(model: GenerativeModel, n: int, held_out: Examples, knobs: dict[str, float], *, seed: int = 0) -> Sampled:
+    """`n` samples; where the model needs a condition, sample i gets that of held-out example i, in turn."""
+    condition = condition_of(model, n, held_out)
+    started = time.perf_counter()
+    drawn = model.generate(n, seed=SAMPLE_SEED + seed, condition=condition, knobs=knobs)
+    return Sampled(drawn, (time.perf_counter() - started) / n)
+
+
+def condition_of(model: GenerativeModel, n: int, held_out: Examples) -> Condition | None:
+    if model.task in ("unconditional", "single_image", "video"):
+        return None
+    return held_out.condition().select(torch.arange(n) % len(held_out))
+
+
+def stored(samples: Tensor) -> Tensor:
+    """Samples as a user would store and measure them: uint8 images, of which points are no example."""
+    return images.to_uint8(samples)
+
+
+def quality(samples: Tensor, suite: Suite, dataset: Dataset) -> Quality:
+    """The suite's metrics on samples in [-1, 1], against the training split."""
+    if is_points(suite):
+        return Quality(points=measure_points(samples.flatten(1), suite, dataset))
+    return Quality(evaluation=evaluate(stored(samples), ref=reference(suite, dataset), metrics=suite.metrics, allow_small=True))
+
+
+def reference(suite: Suite, dataset: Dataset) -> Any:
+    """The training split: by name, so that shipped statistics serve; of images at a path, those that are trained on."""
+    named = suite.dataset in catalog.names("datasets") and suite.image_size is None
+    return f"{suite.dataset}/train" if named else dataset.train.images
+
+
+def measure_points(points: Tensor, suite: Suite, dataset: Dataset) -> dict[str, Measurement]:
+    """Metrics on the coordinates themselves: distances between distributions, and modes found where they are known."""
+    mixture = catalog.find("datasets", suite.dataset)
+    real = FeatureSet(features=dataset.train.images.flatten(1))
+    found = {}
+    for name in suite.metrics:
+        metric = catalog.find("metrics", name)
+        if metric.takes == "points":
+            estimates = metric.compute(fake=points, modes=mixture.modes, sigma=mixture.sigma)
+        else:
+            estimates = metric.compute(real=real, fake=FeatureSet(features=points))
+        for reported, estimate in estimates.items():
+            found[reported] = Measurement(value=float(estimate), se=estimate.se, n=estimate.n, better=estimate.better)
+    return found
+
+
+class Validation:
+    """The number that chooses the best checkpoint: the suite's first metric of a few samples, against the validation split."""
+
+    def __init__(self, suite: Suite, dataset: Dataset, knobs: dict[str, float]) -> None:
+        self._suite, self._dataset, self._knobs = suite, dataset, knobs
+        self._evaluator: Evaluator | None = None
+        if not is_points(suite):
+            self._evaluator = Evaluator(ref=dataset.validation.images, metrics=suite.metrics[:1], allow_small=True)
+
+    def __call__(self, model: GenerativeModel) -> float:
+        """Lower is better."""
+        samples = sample(model, VALIDATION_SAMPLES, self._dataset.validation, self._knobs).samples
+        if self._evaluator is None:
+            first = next(iter(measure_points(samples.flatten(1), self._suite, self._dataset).values()))
+            return first.value if first.better == "lower" else -first.value
+        self._evaluator.reset()
+        self._evaluator.update(stored(samples))
+        measured = self._evaluator.result().metrics[0]
+        if measured.value is None:
+            return float("inf")
+        return measured.value if measured.better == "lower" else -measured.value
+
+
+@torch.no_grad()
+def likelihood(model: GenerativeModel, test: Examples, n: int, device: torch.device) -> Likelihood | None:
+    """Bits per dimension of the first `n` test images (nats for continuous data); None for a model that gives none.
+
+    Bits per dimension are -log2 p(x) / D, lower is better; a log density of continuous data is in nats, higher is better.
+    """
+    if not isinstance(model, Scores):
+        return None
+    parts = []
+    for start in range(0, min(n, len(test)), SCORE_BATCH):
+        chosen = test.select(slice(start, min(start + SCORE_BATCH, n, len(test)))).to(device)
+        noise = Noise(SAMPLE_SEED, range(start, start + len(chosen)), device=device)
+        parts.append(model.log_prob(chosen.batch(), noise).double().cpu())
+    nats = torch.cat(parts)
+    continuous = model.spec.levels == 0
+    values = nats if continuous else images.bits_per_dim(nats, model.spec.dimensions)
+    se = float(values.std() / len(values) ** 0.5)
+    better: Better = "higher" if continuous else "lower"
+    measured = Measurement(value=float(values.mean()), se=se, n=len(values), better=better)
+    return Likelihood(kind=model.likelihood, unit="nats" if continuous else "bits/dim", measured=measured)

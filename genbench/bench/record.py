@@ -1,0 +1,128 @@
+"""What is known about one finished run: `result.json` of its folder, `genbench.run/1`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from genbench.errors import DataError
+from genbench.estimate import Better
+from genbench.evaluation.result import Result
+from genbench.files import write_atomic
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class Value(NamedTuple):
+    """A metric's value, its standard error over samples, and which direction is better."""
+
+    value: float | None
+    se: float | None
+    better: Better
+
+
+class Measurement(_Document):
+    """A value with its standard error over samples, for what has no extractor: likelihoods, modes found."""
+
+    value: Finite
+    se: Finite | None = None
+    n: int
+    better: Better
+
+
+class Quality(_Document):
+    """How good a set of samples is: `evaluation` of images by features, `points` of points by their known density."""
+
+    evaluation: Result | None = None
+    points: dict[str, Measurement] = {}
+
+    def values(self) -> dict[str, Value]:
+        """By name, with the extractor: "fd@tiny"."""
+        found = {name: Value(m.value, m.se, m.better) for name, m in self.points.items()}
+        for metric in self.evaluation.metrics if self.evaluation else []:
+            where = metric.extractor.extractor
+            name = metric.name if where == "inception" else f"{metric.name}@{where}"
+            found[name] = Value(metric.value, metric.se, metric.better)
+        return found
+
+
+class Likelihood(_Document):
+    """Of test images. kind as `genbench.models.base.Likelihood`; bits per dimension (nats for continuous data)."""
+
+    kind: str
+    unit: Literal["bits/dim", "nats"]
+    measured: Measurement
+
+
+class Cost(_Document):
+    """What a run took.
+
+    parameters: trainable ones (of a closed form: the numbers it fits); train_*: of training alone; peak_memory: bytes above
+    what the process held before; sample_seconds: wall time per image; evaluations: network passes per image.
+    """
+
+    parameters: int
+    steps: int
+    images: int
+    train_seconds: Finite
+    train_cpu_seconds: Finite
+    peak_memory: int
+    sample_seconds: Finite
+    evaluations: int
+
+
+class Best(_Document):
+    """The checkpoint that did best on the validation split: after `steps`, with `validation` of the first metric."""
+
+    steps: int
+    validation: Finite
+    quality: Quality
+
+
+class Record(_Document):
+    """One run. `error` where it failed; then nothing else is known."""
+
+    schema_: Literal["genbench.run/1"] = Field(default="genbench.run/1", alias="schema")
+    label: str
+    family: str
+    task: str
+    config: dict[str, Any]
+    error: str | None = None
+    final: Quality | None = None
+    best: Best | None = None
+    untrained: Quality | None = None
+    likelihood: Likelihood | None = None
+    cost: Cost | None = None
+    diagnostics: dict[str, float | None] = {}
+    environment: dict[str, str] = {}
+    made: str = ""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    def save(self, folder: Path) -> None:
+        write_atomic(folder / "result.json", self.model_dump_json(by_alias=True, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Record:
+        path = folder / "result.json"
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            hint = "run the suite again into a new folder"
+            raise DataError("E-RECORD", f"cannot read {path}: {reason}", hint=hint) from error
+
+
+def records_below(folder: Path) -> list[Record]:
+    """All finished runs in a folder, in the order of their paths. Raises DataError where there are none."""
+    paths = sorted(folder.rglob("result.json")) if folder.is_dir() else []
+    records = [Record.load(path.parent) for path in paths if b'"genbench.run/' in path.read_bytes()[:200]]
+    if not records:
+        raise DataError("E-NO-RUNS", f"no finished runs in {folder}", hint="`genbench run SUITE -o FOLDER` makes them")
+    return records

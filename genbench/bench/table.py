@@ -1,0 +1,319 @@
+"""The comparison table of a folder of runs: one row per system, averaged over seeds, between a floor and a ceiling."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from genbench import catalog
+from genbench.bench.record import Likelihood, Quality, Record
+from genbench.errors import IncomparableError, UsageError
+from genbench.estimate import Better, format_value
+
+FLOOR = "untrained, best of all"
+TEXTS = ("family", "condition", "seeds")  # columns of words
+ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑"}
+NOTE = (
+    "± one standard error over samples; in brackets the standard deviation over seeds. best: the checkpoint that did best on "
+    "validation data. ≤ a bound: the true value is at most this. evaluations: network passes per image."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """mean over seeds; se: root mean square of the standard errors over samples; sd: over seeds, None for one seed."""
+
+    mean: float
+    se: float | None = None
+    sd: float | None = None
+    prefix: str = ""
+    suffix: str = ""
+    digits: Callable[[float], str] | None = None
+
+    def __str__(self) -> str:
+        text = self.digits(self.mean) if self.digits else format_value(self.mean, self.se)
+        spread = f" ({self.sd:.2g})" if self.sd is not None and not self.digits else ""
+        return f"{self.prefix}{text}{spread}{self.suffix}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: what it is, its cells by column, and why it has none."""
+
+    label: str
+    texts: Mapping[str, str]
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """quality, costs: headings of the cell columns, in order; better: the direction of those that have one."""
+
+    quality: Sequence[str]
+    costs: Sequence[str]
+    better: Mapping[str, Better]
+    rows: Sequence[Row]
+
+    @property
+    def columns(self) -> list[str]:
+        return [*self.quality, *self.costs]
+
+    def lines(self, columns: Sequence[str], texts: Sequence[str] = TEXTS) -> list[list[str]]:
+        """Headings and rows as strings; rows without any of these columns are left out, but for those that failed."""
+        arrows = [f"{name} {ARROWS[self.better[name]]}" if name in self.better else name for name in columns]
+        shown = [row for row in self.rows if row.error or any(name in row.cells for name in columns)]
+        cells = [[str(row.cells[name]) if name in row.cells else "–" for name in columns] for row in shown]
+        named = [[row.label, *(row.texts.get(name, "") for name in texts)] for row in shown]
+        return [["system", *texts, *arrows], *(left + right for left, right in zip(named, cells, strict=True))]
+
+    def failures(self) -> list[str]:
+        """A sentence for each system that failed."""
+        return [f"failed: {row.label}: {row.error.splitlines()[0]}" for row in self.rows if row.error]
+
+
+def make_table(records: Iterable[Record]) -> Table:
+    """The table of these runs. Raises IncomparableError where they were measured on different data or by different metrics."""
+    records = list(records)
+    _check_comparable(records)
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.label, []).append(record)
+    better: dict[str, Better] = {
+        name: found.better for record in records if record.final for name, found in record.final.values().items()
+    }
+    first = next(iter(better), None)
+    rows = [_row(label, group, first) for label, group in groups.items()]
+    ceiling = [row for row, group in zip(rows, groups.values(), strict=True) if group[0].family == "data"]
+    systems = [row for row in rows if row not in ceiling]
+    if first is not None:
+        sign = 1 if better[first] == "lower" else -1
+        systems.sort(key=lambda row: sign * row.cells[first].mean if first in row.cells else float("inf"))
+    if first is not None:
+        better |= {f"{first} best": better[first], f"{first} untrained": better[first]}
+    present = {name for row in systems for name in row.cells}
+    metrics = [name for name in better if name in present or not name.endswith((" best", " untrained"))]
+    quality = [*metrics, *(name for name in LIKELIHOODS if name in present)]
+    return Table(quality, [name for name in COSTS if name in present], better, [*ceiling, *systems, *_floor(records, better)])
+
+
+def _check_comparable(records: list[Record]) -> None:
+    shared = ("dataset", "metrics", "num_images", "image_size")
+    for record in records[1:]:
+        for name in shared:
+            first, own = records[0].config.get(name), record.config.get(name)
+            if first != own:
+                what = f"{record.label} has {name} = {own}, {records[0].label} has {first}"
+                hint = "make a table of the runs of one suite"
+                raise IncomparableError("E-INCOMPARABLE", f"these runs cannot stand in one table: {what}", hint=hint)
+
+
+COSTS: dict[str, Callable[[Record], tuple[float, Callable[[float], str]] | None]] = {
+    "parameters": lambda r: (r.cost.parameters, _count) if r.cost else None,
+    "steps": lambda r: (r.cost.steps, lambda v: f"{v:,.0f}") if r.cost else None,
+    "train s": lambda r: (r.cost.train_seconds, lambda v: f"{v:.3g}") if r.cost else None,
+    "train CPU s": lambda r: (r.cost.train_cpu_seconds, lambda v: f"{v:.3g}") if r.cost else None,
+    "ms/image": lambda r: (r.cost.sample_seconds * 1000, lambda v: f"{v:.3g}") if r.cost else None,
+    "evaluations": lambda r: (r.cost.evaluations, lambda v: f"{v:.0f}") if r.cost else None,
+    "peak MB": lambda r: (r.cost.peak_memory / 1e6, lambda v: f"{v:.0f}") if r.cost else None,
+}
+
+
+def _count(value: float) -> str:
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f}"
+
+
+def _row(label: str, group: list[Record], first: str | None) -> Row:
+    done = [record for record in group if record.error is None]
+    texts = {"family": group[0].family, "condition": _condition(group[0]), "seeds": _seeds(group, done)}
+    if not done:
+        return Row(label, texts, error=group[0].error or "")
+    cells = _quality_cells([record.final for record in done if record.final])
+    if first is not None:
+        best = _quality_cells([record.best.quality for record in done if record.best])
+        untrained = _quality_cells([record.untrained for record in done if record.untrained])
+        cells |= {f"{first} best": best[first]} if first in best else {}
+        cells |= {f"{first} untrained": untrained[first]} if first in untrained else {}
+    cells |= _likelihood_cells([record.likelihood for record in done if record.likelihood])
+    for name, read in COSTS.items():
+        found = [value for record in done if (value := read(record)) is not None]
+        if found:
+            cells[name] = Cell(statistics.fmean(value for value, _ in found), digits=found[0][1])
+    return Row(label, texts, cells)
+
+
+def _condition(record: Record) -> str:
+    return {"unconditional": "–", "single_image": "one image", "paired": "image"}.get(record.task, record.task)
+
+
+def _seeds(group: list[Record], done: list[Record]) -> str:
+    if group[0].family == "data":
+        return "–"
+    return str(len(done)) if len(done) == len(group) else f"{len(done)} of {len(group)}"
+
+
+def _quality_cells(qualities: list[Quality]) -> dict[str, Cell]:
+    cells = {}
+    for name in qualities[0].values() if qualities else ():
+        found = [quality.values()[name] for quality in qualities]
+        values = [value.value for value in found if value.value is not None]
+        if values:
+            cells[name] = _averaged(values, [value.se for value in found])
+    return cells
+
+
+def _averaged(values: list[float], errors: Sequence[float | None], prefix: str = "", suffix: str = "") -> Cell:
+    known = [error for error in errors if error is not None]
+    se = statistics.fmean(error**2 for error in known) ** 0.5 if known else None
+    sd = statistics.stdev(values) if len(values) > 1 else None
+    return Cell(statistics.fmean(values), se, sd, prefix, suffix)
+
+
+LIKELIHOODS = ("bits/dim", "log density")
+
+# How a likelihood came about, in a word; kinds are never compared with each other.
+KINDS: Mapping[str, str] = {"exact": "exact", "exact, dequantised": "dequantised", "lower bound": "bound"}
+
+
+def _likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:
+    if not found:
+        return {}
+    kind, unit = found[0].kind, found[0].unit
+    # Bits per dimension of a bound are at least those of the model; a log density in nats at most.
+    prefix = "" if kind == "exact" or (unit == "nats" and "exact" in kind) else ("≥ " if unit == "nats" else "≤ ")
+    suffix = f" {KINDS[kind]}"
+    cell = _averaged([one.measured.value for one in found], [one.measured.se for one in found], prefix, suffix)
+    return {"bits/dim" if unit == "bits/dim" else "log density": cell}
+
+
+def _floor(records: list[Record], better: Mapping[str, Better]) -> list[Row]:
+    """For each metric the best value that any untrained system reaches."""
+    untrained = [record.untrained.values() for record in records if record.untrained]
+    if not untrained:
+        return []
+    cells = {}
+    for name, direction in better.items():
+        values = [found[name] for found in untrained if name in found and found[name].value is not None]
+        if values:
+            pick = min if direction == "lower" else max
+            best = pick(values, key=lambda value: value.value or 0.0)
+            cells[name] = Cell(best.value or 0.0, best.se)
+    return [Row(FLOOR, {"family": "–", "condition": "–", "seeds": "–"}, cells)]
+
+
+# -- formats ---------------------------------------------------------------------------------------------------------------
+
+
+def as_text(table: Table) -> str:
+    """Quality and cost, one below the other, aligned for a terminal."""
+    blocks = [_aligned(table.lines(table.quality), 1 + len(TEXTS)), _aligned(table.lines(table.costs, ()), 1)]
+    return "\n\n".join([*blocks, "\n".join([*table.failures(), NOTE])])
+
+
+def _aligned(lines: list[list[str]], left: int) -> str:
+    """Columns of equal width, the first `left` of them flush left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def padded(line: list[str]) -> str:
+        cells = [cell.ljust(w) if n < left else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths, strict=True))]
+        return "  ".join(cells).rstrip()
+
+    heading, *rest = map(padded, lines)
+    return "\n".join([heading, "-" * len(heading), *rest])
+
+
+def as_markdown(table: Table) -> str:
+    """Two tables, quality and cost."""
+    blocks = [_piped(table.lines(table.quality), 1 + len(TEXTS)), _piped(table.lines(table.costs, ()), 1)]
+    return "\n\n".join([*blocks, *table.failures(), NOTE])
+
+
+def _piped(lines: list[list[str]], left: int) -> str:
+    rule = ["---"] * left + ["--:"] * (len(lines[0]) - left)
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [escaped[0], rule, *escaped[1:]])
+
+
+def as_csv(table: Table) -> str:
+    """Numbers in full, with their errors in columns of their own."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    parts = [f"{name}{part}" for name in table.columns for part in ("", " se", " sd")]
+    writer.writerow(["system", *TEXTS, *parts, "error"])
+    for row in table.rows:
+        cells = [row.cells.get(name) for name in table.columns]
+        numbers = [number for cell in cells for number in ((cell.mean, cell.se, cell.sd) if cell else (None,) * 3)]
+        texts = [_harmless(text) for text in (row.label, *(row.texts.get(name, "") for name in TEXTS))]
+        writer.writerow([*texts, *("" if number is None else repr(number) for number in numbers), _harmless(row.error)])
+    return out.getvalue().rstrip("\n")
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet takes a cell that begins with one of these for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def as_latex(table: Table) -> str:
+    """Two tabulars for booktabs, quality and cost."""
+    return "\n\n".join([_tabular(table.lines(table.quality), 1 + len(TEXTS)), _tabular(table.lines(table.costs, ()), 1)])
+
+
+SYMBOLS = {"±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--"}
+TEX = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {character: f"\\{character}" for character in "&%$#_{}"}
+    | SYMBOLS
+)
+
+
+def _tabular(lines: list[list[str]], left: int) -> str:
+    heading, *rest = [" & ".join(cell.translate(TEX) for cell in line) + r" \\" for line in lines]
+    shape = "l" * left + "r" * (len(lines[0]) - left)
+    body = [r"\toprule", heading, r"\midrule", *rest, r"\bottomrule"]
+    return "\n".join([rf"\begin{{tabular}}{{{shape}}}", *body, r"\end{tabular}"])
+
+
+def as_json(table: Table) -> str:
+    rows = [
+        {
+            "system": row.label,
+            **row.texts,
+            "cells": {name: _numbers(cell) for name, cell in row.cells.items()},
+            "error": row.error or None,
+        }
+        for row in table.rows
+    ]
+    document = {"schema": "genbench.table/1", "columns": table.columns, "better": dict(table.better), "rows": rows}
+    return json.dumps(document, indent=1)
+
+
+def _numbers(cell: Cell) -> dict[str, Any]:
+    return {"mean": cell.mean, "se": cell.se, "sd": cell.sd, "note": (cell.prefix + cell.suffix).strip()}
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "text": as_text,
+    "markdown": as_markdown,
+    "csv": as_csv,
+    "latex": as_latex,
+    "json": as_json,
+}
+
+
+def unknown_format(name: str) -> UsageError:
+    return catalog.unknown("formats", name, FORMATS)
+
+
+def render(table: Table, format: str) -> str:
+    """The table in one of FORMATS. Raises UsageError for another name."""
+    if format not in FORMATS:
+        raise unknown_format(format)
+    return FORMATS[format](table)

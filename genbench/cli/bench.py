@@ -1,0 +1,102 @@
+"""`genbench run`, `genbench table` and `genbench demo`: whole comparisons."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genbench.cli import options
+
+SuiteFile = Annotated[str, typer.Argument(metavar="SUITE", help="A TOML file, or the name of a suite: `genbench list suites`.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the runs; by default runs/SUITE.")]
+Jobs = Annotated[int, typer.Option(help="Entries at a time, each in a process with the suite's number of threads.")]
+Only = Annotated[str | None, typer.Option(help="Names or labels of the entries to run, separated by commas.")]
+Format = Annotated[str, typer.Option(help="text, markdown, csv, latex or json.")]
+
+
+def run(
+    suite: SuiteFile,
+    out: Out = None,
+    only: Only = None,
+    jobs: Jobs = 1,
+    format: Format = "text",
+    precision: options.Precision = "auto",
+    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    device: options.Device = "auto",
+    offline: options.Offline = False,
+    data_root: options.DataRoot = None,
+    cache_dir: options.CacheDir = None,
+) -> None:
+    """Train, sample and measure every entry of a suite, and print the comparison table. Repeating the command goes on.
+
+    \b
+    genbench run digits
+    genbench run benchmarks/mnist.toml --data-root ~/data -o runs/mnist --jobs 2
+    """
+    options.choice(precision, ("auto", "fp32", "bf16"), "--precision")
+    options.apply_places(offline, data_root, cache_dir)
+    from genbench.bench import suite as suites
+    from genbench.bench import table as tables
+    from genbench.bench.runner import run_suite
+    from genbench.bench.selection import selected
+
+    shape = "json" if json else format
+    if shape not in tables.FORMATS:
+        raise tables.unknown_format(shape)
+    path = suites.find_suite(suite)
+    wanted = selected(suites.load_suite(path), only)
+    folder = out or Path("runs") / path.stem
+    tell = (lambda name, event: None) if quiet else _tell
+    records = run_suite(wanted, path.name, folder, device=device, jobs=jobs, tell=tell, precision=precision, compiled=compiled)
+    print(tables.render(tables.make_table(records), shape))
+    if not quiet:
+        print(f"runs: {folder}", file=sys.stderr)
+
+
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that `genbench run` made.")],
+    format: Format = "text",
+    json: options.Json = False,
+) -> None:
+    """Print the comparison table of finished runs.
+
+    \b
+    genbench table runs/digits
+    genbench table runs/digits --format latex > table.tex
+    """
+    from genbench.bench import table as tables
+    from genbench.bench.record import records_below
+
+    found = [record for folder in runs for record in records_below(folder)]
+    print(tables.render(tables.make_table(found), "json" if json else format))
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")] = Path("runs/demo"),
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a handful of families on embedded digits and compare them: offline, about a minute on two cores."""
+    from genbench.bench import suite as suites
+    from genbench.bench import table as tables
+    from genbench.bench.runner import run_suite
+
+    path = suites.find_suite("demo")
+    tell = (lambda name, event: None) if quiet else _tell
+    records = run_suite(suites.load_suite(path), path.name, out, device="cpu", tell=tell)
+    made = tables.make_table(records)
+    print(tables.as_json(made) if json else tables.as_text(made))
+    if not quiet:
+        from genbench.bench.grid import side_by_side
+
+        picture = side_by_side(out, records)
+        print(f"samples: {picture}", file=sys.stderr)
+
+
+def _tell(name: str, event: str) -> None:
+    print(f"{name}: {event}", file=sys.stderr, flush=True)
