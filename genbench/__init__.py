@@ -3,6 +3,7 @@
     import genbench
     result = genbench.evaluate("samples/", ref="digits", extractor="tiny")
     result["fd"].value, result["fd"].ci
+    genbench.load_model("runs/vae").generate(16, seed=0)
 
 Importing it loads nothing; a name is loaded when it is first used.
 """
@@ -18,16 +19,22 @@ if TYPE_CHECKING:
     from genbench.evaluation.evaluate import evaluate
     from genbench.evaluation.evaluator import Evaluator
     from genbench.evaluation.result import Result
+    from genbench.models.base import GenerativeModel
+    from genbench.training.loop import train
+    from genbench.training.saved import load_model
 
 __version__ = "0.1.0"
-__all__ = ["Estimate", "Evaluator", "GenbenchError", "Result", "evaluate"]
+__all__ = ["Estimate", "Evaluator", "GenbenchError", "GenerativeModel", "Result", "evaluate", "load_model", "train"]
 
 _HOME = {
     "Estimate": "genbench.estimate",
     "Evaluator": "genbench.evaluation.evaluator",
     "GenbenchError": "genbench.errors",
+    "GenerativeModel": "genbench.models.base",
     "Result": "genbench.evaluation.result",
     "evaluate": "genbench.evaluation.evaluate",
+    "load_model": "genbench.training.saved",
+    "train": "genbench.training.loop",
 }
 
 

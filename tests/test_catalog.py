@@ -48,7 +48,7 @@ def test_code_from_outside_that_does_not_fit_is_refused(name: str) -> None:
 def test_contract_of_metrics(name: str) -> None:
     metric = catalog.find("metrics", name)
     parameters = inspect.signature(metric.compute).parameters
-    expected = {"logits"} if metric.takes == "probabilities" else {"real", "fake"}
+    expected = {"probabilities": {"logits"}, "points": {"fake", "modes", "sigma"}}.get(metric.takes, {"real", "fake"})
     assert expected <= set(parameters)
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters.values())
     for settings in metric.protocols.values():

@@ -12,6 +12,7 @@ from genbench import catalog, images
 from genbench.bench.jobs import changed_recipe
 from genbench.bench.measure import condition_of
 from genbench.data.dataset import open_dataset
+from genbench.data.memory import examples_on
 from genbench.errors import UsageError
 from genbench.evaluation import environment
 from genbench.files import atomic_path
@@ -47,8 +48,9 @@ def train_by_hand(
     chosen = environment.choose_device(device)
     torch.manual_seed(seed)
     model = build_model(name, dataset.spec, args)
+    examples = examples_on(dataset.train, chosen)
     with joined(chosen) as processes:
-        trained = train(model, dataset.train, budget=budget, recipe=recipe, seed=seed, folder=folder, device=chosen, **settings)
+        trained = train(model, examples, budget=budget, recipe=recipe, seed=seed, folder=folder, device=chosen, **settings)
         if processes.leads:
             save_model(folder, model, name=name, args=args)
     return trained

@@ -21,6 +21,7 @@ from genbench.bench.jobs import Job, dataset_for, plan
 from genbench.bench.record import Best, Cost, Quality, Record
 from genbench.bench.suite import Suite
 from genbench.data.dataset import Dataset, open_dataset
+from genbench.data.memory import examples_on
 from genbench.errors import GenbenchError, UsageError
 from genbench.evaluation import environment
 from genbench.files import write_atomic
@@ -108,7 +109,7 @@ def _run(job: Job, device: torch.device, settings: dict[str, Any]) -> Record:
         untrained = measure.quality(samples, suite, dataset)
     trained = train(
         model,
-        dataset.train,
+        examples_on(dataset.train, device),
         budget=suite.budget_of(job.entry),
         recipe=job.recipe(),
         seed=job.seed,

@@ -53,6 +53,10 @@ class ArraySource(ImageSource):
     def read(self, index: int) -> Pixels:
         return _to_uint8(_tensor(self._array[index]), self._value_range).numpy()
 
+    def read_all(self) -> Tensor:
+        """Every image at once: uint8 (N, 3, H, W)."""
+        return _to_uint8(_tensor(self._array), self._value_range)
+
 
 class Items(Sized, Protocol):
     """A list of images or a torch Dataset; an item is an image or begins with one, as in (image, label)."""

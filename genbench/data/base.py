@@ -77,7 +77,7 @@ class ImageSource(abc.ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class Decoded:
     """indices: positions in the source; images: uint8 (B, 3, H, W); skipped: (position, reason) of those left out."""
 
     indices: list[int]

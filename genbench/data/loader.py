@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genbench.data.base import BadImageError, Batch, ImageSource, Pixels, Policy
+from genbench.data.base import BadImageError, Decoded, ImageSource, Pixels, Policy
 from genbench.data.decode import decode, resize
 from genbench.data.survey import Survey, content_hash
 from genbench.data.workers import in_order
@@ -18,7 +18,7 @@ from genbench.errors import DataError
 
 def batches(
     source: ImageSource, survey: Survey, policy: Policy, *, batch_size: int, workers: int, start: int = 0
-) -> Iterator[Batch]:
+) -> Iterator[Decoded]:
     """The images survey.usable[start:], `batch_size` at a time; a batch is smaller by what it had to skip.
 
     Raises DataError for an image that cannot be decoded (unless `policy.on_bad` is "skip") and for one that is no longer
@@ -27,7 +27,7 @@ def batches(
     task = _Decode(source, policy, survey, batch_size, start)
     count = -(-(len(survey.usable) - start) // batch_size)
     for indices, pixels, skipped in in_order(task, count, 0 if source.cheap else workers):
-        yield Batch(indices=indices, images=torch.from_numpy(pixels), skipped=skipped)
+        yield Decoded(indices=indices, images=torch.from_numpy(pixels), skipped=skipped)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import PIL
 import torch
 from torch import Tensor
 
-from genbench.data.base import Batch, ImageSource, Policy
+from genbench.data.base import Decoded, ImageSource, Policy
 from genbench.data.loader import batches
 from genbench.data.survey import Survey, survey
 from genbench.errors import DataError, SetupError, Warned
@@ -114,11 +114,11 @@ class _Decoding:
         # The largest batch that divides a chunk, so that chunks are the same whatever the batch size.
         self.batch_size = next(size for size in range(min(CHUNK, execution.batch_size), 0, -1) if CHUNK % size == 0)
         self.task = f"features of {source.name}"
-        self.stream: Iterator[Batch] = iter(())
+        self.stream: Iterator[Decoded] = iter(())
         self.at = -1  # the chunk that the stream comes to next
         self.decoded = 0
 
-    def chunk(self, number: int) -> Iterator[Batch]:
+    def chunk(self, number: int) -> Iterator[Decoded]:
         """The batches of a chunk. Going on from the last one costs nothing; a gap starts the decoding anew."""
         if number != self.at:
             self.stream = batches(
@@ -138,7 +138,7 @@ class _Decoding:
 
 
 def _compute(
-    stream: Iterable[Batch], source: ImageSource, views: Sequence[View], execution: Execution
+    stream: Iterable[Decoded], source: ImageSource, views: Sequence[View], execution: Execution
 ) -> list[dict[str, Chunk]]:
     """One chunk through every network that misses some layer of it."""
     parts: list[dict[str, list[Tensor]]] = [{layer: [] for layer in view.layers} for view in views]

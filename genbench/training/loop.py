@@ -220,6 +220,7 @@ class _Run:
             self.examples,
             recipe.batch_size,
             seed=settings.seed,
+            device=settings.device,
             unpaired=self.model.task == "unpaired",
             rank=self.processes.rank,
             world=self.processes.world,
@@ -292,7 +293,7 @@ class _Run:
 
     def _prepare(self, stage: Stage) -> None:
         assert stage.prepare is not None
-        rows = Stream(self.examples, min(PREPARED, len(self.examples)), seed=self.settings.seed)
+        rows = Stream(self.examples, min(PREPARED, len(self.examples)), seed=self.settings.seed, device=self.settings.device)
         batch = next(rows)
         with torch.no_grad(), self.clock.running():
             stage.prepare(stage.view(batch) if stage.view is not None else batch)

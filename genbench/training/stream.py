@@ -19,21 +19,34 @@ class Stream:
     """
 
     def __init__(
-        self, examples: Examples, batch_size: int, *, seed: int, unpaired: bool = False, rank: int = 0, world: int = 1
+        self,
+        examples: Examples,
+        batch_size: int,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        unpaired: bool = False,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self._examples, self._batch_size, self._seed, self._unpaired = examples, batch_size, seed, unpaired
+        self._examples, self._batch_size, self._seed = examples, batch_size, seed
+        self._device, self._unpaired = device, unpaired
         self._rank, self._world = rank, world
         self._orders: dict[tuple[str, int], Tensor] = {}
         self.position = 0
 
     def __next__(self) -> Batch:
         share = slice(self._rank, None, self._world)
-        batch = self._examples.batch(self._rows("images")[share])
+        batch = self._batch(self._rows("images")[share])
         if self._unpaired:
-            sources = self._examples.batch(self._rows("sources")[share]).condition.sources
+            sources = self._batch(self._rows("sources")[share]).condition.sources
             batch = replace(batch, condition=replace(batch.condition, sources=sources))
         self.position += self._batch_size
         return batch
+
+    def _batch(self, rows: Tensor) -> Batch:
+        """Moved as bytes where the examples are not on the device: a quarter of what floats would take."""
+        return self._examples.select(rows).to(self._device).batch()
 
     def _rows(self, column: str) -> Tensor:
         """The next batch_size row numbers."""

@@ -73,7 +73,7 @@ def expect(arguments: str, status: int, code: str, sentence: str, capsys: Captur
         ("evaluate cifar10 --ref digits --extractor tiny", 6, "E-OFFLINE", "cifar10"),
         ("evaluate digits --ref digits", 6, "E-OFFLINE", "pt_inception-2015-12-05-6726825d.pth"),
         ("evaluate digits --ref digits --weights nowhere.pth", 2, "E-WEIGHTS", "nowhere.pth"),
-        ("list nonsense", 2, "E-USAGE", "metrics, datasets, extractors, references"),
+        ("list nonsense", 2, "E-USAGE", "models, metrics, datasets, extractors, references, suites"),
     ],
 )
 def test_errors_say_what_is_wrong(arguments: str, status: int, code: str, sentence: str, capsys: Capture) -> None:

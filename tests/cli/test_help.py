@@ -18,7 +18,18 @@ print("heavy:", sorted(set({heavy!r}) & set(sys.modules)), "status:", status)
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["evaluate", "--help"], ["stats", "build", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["evaluate", "--help"],
+        ["stats", "build", "--help"],
+        ["run", "--help"],
+        ["train", "--help"],
+        ["table", "--help"],
+    ],
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = LOADED.format(arguments=arguments, heavy=HEAVY)
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

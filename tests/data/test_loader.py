@@ -13,7 +13,7 @@ import torch
 from making import encoded, load, pixels
 from PIL import Image
 
-from genbench.data.base import Batch, Policy
+from genbench.data.base import Decoded, Policy
 from genbench.data.loader import batches
 from genbench.data.open import open_images
 from genbench.data.survey import survey
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "s"
 
 
-def read(spec: Any, *, batch_size: int = 7, workers: int = 0, start: int = 0, **policy: Any) -> list[Batch]:
+def read(spec: Any, *, batch_size: int = 7, workers: int = 0, start: int = 0, **policy: Any) -> list[Decoded]:
     rules = Policy(**policy)
     source = open_images(spec, policy=rules)
     found = survey(source, rules, workers=0)

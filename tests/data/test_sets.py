@@ -6,17 +6,21 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import torch
 from making import encoded, load, pixels
 
 from genbench import catalog
 from genbench.data.base import Policy
+from genbench.data.dataset import open_dataset
 from genbench.data.open import open_images
 from genbench.data.sets.base import NamedDataset
 from genbench.errors import SetupError, UsageError
+from genbench.images import from_levels, to_levels
 
 DATA = os.environ.get("GENBENCH_TEST_DATA")  # a folder with MNIST/raw and the cifar10-jpeg archives
 needs_data = pytest.mark.skipif(DATA is None, reason="GENBENCH_TEST_DATA names no folder with real images")
 NAMES = catalog.names("datasets")
+DRAWN = ("checkerboard", "grid", "moons", "ring", "shapes", "shapes32")  # by code: nothing to download, always there
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -26,13 +30,14 @@ def test_every_set_keeps_the_contract(name: str) -> None:
     assert dataset.name() == name
     assert dataset.splits[0] == "train"
     assert dataset.title
-    assert dataset.homepage.startswith("http")
+    assert "test" in dataset.splits
+    assert dataset.homepage.startswith("http") or name in DRAWN
     assert len(dataset.size) == 2
     with pytest.raises(UsageError, match=f"no {name} split named 'tarin'"):
         dataset.checked("tarin")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "digits"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("digits", *DRAWN)])
 def test_offline_and_missing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENBENCH_DATA", str(tmp_path))
     monkeypatch.setenv("GENBENCH_OFFLINE", "1")
@@ -72,6 +77,26 @@ def test_digits() -> None:
         assert shares.max() < 0.12
 
 
+@pytest.mark.parametrize("name", ["digits", *DRAWN])
+def test_examples_are_what_the_spec_says(name: str) -> None:
+    dataset = catalog.find("datasets", name)()
+    spec, examples = dataset.spec(), dataset.examples("test")
+    assert examples.images.shape[1:] == spec.shape
+    assert examples.images.dtype == (torch.uint8 if spec.levels else torch.float32)
+    assert (examples.labels is None) == (spec.classes == 0)
+    if examples.labels is not None:
+        assert set(examples.labels.tolist()) == set(range(spec.classes))
+    if spec.levels:
+        x = examples.batch(slice(100)).x
+        assert torch.allclose(from_levels(to_levels(x, spec.levels), spec.levels), x, atol=1 / 250)  # 8 bits round
+
+
+def test_names_of_classes() -> None:
+    classes = catalog.find("datasets", "cifar100").classes
+    assert len(classes) == 100
+    assert list(classes) == sorted(set(classes))
+
+
 def test_cifar10_jpeg_reads_its_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import zipfile
 
@@ -94,3 +119,11 @@ def test_real_images(spec: str, n: int, size: int, monkeypatch: pytest.MonkeyPat
     assert len(labels) == n
     assert source.name == spec
     assert load(spec, workers=2, batch_size=512).shape == (n, 3, size, size)
+
+
+@needs_data
+def test_real_images_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBENCH_DATA", str(DATA))
+    dataset = open_dataset("mnist", task="class")
+    assert dataset.spec.shape == dataset.test.images.shape[1:] == (1, 28, 28)
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [55_000, 5_000, 10_000]

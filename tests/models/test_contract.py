@@ -95,7 +95,9 @@ def test_training_changes_every_trainable_parameter(name: str) -> None:
     recipe = dataclasses.replace(model.recipe, batch_size=8)
     steps = 4 * len(model.stages())
     lines: list[dict[str, float]] = []
-    train(model, examples_for(model.spec), budget=Budget(steps=steps), recipe=recipe, report=lambda line: lines.append(dict(line)))
+    train(
+        model, examples_for(model.spec), budget=Budget(steps=steps), recipe=recipe, report=lambda line: lines.append(dict(line))
+    )
     after = model.state_dict()
     parameters = {key for key, parameter in model.named_parameters() if parameter.requires_grad}
     same = [key for key in parameters if torch.equal(before[key], after[key])]

@@ -17,6 +17,8 @@ from genbench.data.sets.base import NamedDataset
 class Digits(NamedDataset):
     title = "Optical recognition of handwritten digits"
     size = (8, 8)
+    channels = 1
+    levels = 17
     classes = tuple("0123456789")
     homepage = "https://archive.ics.uci.edu/dataset/80"
 

@@ -11,6 +11,7 @@ from genbench.data.sets._torchvision import TorchvisionDataset
 class FashionMNIST(TorchvisionDataset):
     title = "Fashion-MNIST"
     size = (28, 28)
+    channels = 1
     classes = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
     homepage = "https://github.com/zalandoresearch/fashion-mnist"
     stored = "FashionMNIST/raw"

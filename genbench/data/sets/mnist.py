@@ -11,6 +11,7 @@ from genbench.data.sets._torchvision import TorchvisionDataset
 class MNIST(TorchvisionDataset):
     title = "MNIST"
     size = (28, 28)
+    channels = 1
     classes = tuple("0123456789")
     homepage = "http://yann.lecun.com/exdb/mnist/"
     stored = "MNIST/raw"
