@@ -17,9 +17,10 @@ from genbench.errors import UsageError
 from genbench.evaluation import environment
 from genbench.files import atomic_path
 from genbench.training.budget import Budget
-from genbench.training.loop import Trained, train
+from genbench.training.loop import train
 from genbench.training.processes import joined
 from genbench.training.saved import build_model, load_model, save_model
+from genbench.training.state import Trained
 
 
 def train_by_hand(

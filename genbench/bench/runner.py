@@ -26,8 +26,9 @@ from genbench.errors import GenbenchError, UsageError
 from genbench.evaluation import environment
 from genbench.files import write_atomic
 from genbench.models.base import Diagnoses, GenerativeModel
-from genbench.training.loop import Trained, train
+from genbench.training.loop import train
 from genbench.training.saved import save_model
+from genbench.training.state import Trained
 
 HELD_OUT = "held-out data"
 GRID = 64

@@ -11,24 +11,24 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from genbench import seeding
-from genbench.batch import Examples
+from genbench.batch import Batch, Examples
 from genbench.errors import GenbenchError, UsageError
 from genbench.models.base import GenerativeModel
 from genbench.models.stages import Recipe, Stage
 from genbench.training.average import WeightAverage
 from genbench.training.budget import Budget, Clock
-from genbench.training.checkpoint import Checkpoints, below, optimizer_tensors, prefixed, restore_optimizer
+from genbench.training.checkpoint import Checkpoints
 from genbench.training.log import RunLog
 from genbench.training.memory import PeakMemory
 from genbench.training.processes import Processes, joined
+from genbench.training.state import StageState, Trained, Validated, chance, pack, unpack_run, unpack_stage
 from genbench.training.stream import Stream
 from genbench.training.turn import Turn
 
@@ -45,28 +45,6 @@ class DivergedError(GenbenchError):
     """A loss that is not a number any more."""
 
     exit_code = 2
-
-
-@dataclass(frozen=True)
-class Validated:
-    """value: the validation's number, lower is better; steps: how many updates had been made, over all stages."""
-
-    value: float
-    steps: int
-
-
-@dataclass
-class Trained:
-    """What training cost, and the best validation with the weights it was made with (None where nothing validates).
-
-    used: over all stages; stages: each one's; peak_memory: bytes above what the process held before (GPU: allocated).
-    """
-
-    used: Clock = field(default_factory=Clock)
-    stages: dict[str, Clock] = field(default_factory=dict)
-    peak_memory: int = 0
-    best: Validated | None = None
-    best_weights: dict[str, Tensor] | None = None
 
 
 def ignore(line: Mapping[str, Any]) -> None:
@@ -159,11 +137,9 @@ class _Run:
         self.validate, self.report = validate, report
         self.memory = PeakMemory(settings.device)
         self.trained = Trained()
-        self.validations = 0
-        self.clock = Clock()
 
     def run(self) -> Trained:
-        torch.manual_seed(_seed(self.settings.seed, self.processes.rank))
+        torch.manual_seed(chance(self.settings.seed, self.processes.rank))
         self.processes.share(self.model)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         stages = self.model.stages()
@@ -172,82 +148,85 @@ class _Run:
         resumed = self._resumed()
         try:
             for number, stage in enumerate(stages):
-                if number < (resumed["stage"] if resumed else 0):
-                    continue
-                budget = self.settings.budget.part(stage.share / total)
-                in_stage = resumed if resumed and number == resumed["stage"] else None
-                self._stage(number, stage, budget, in_stage, last=number == len(stages) - 1)
+                reached = resumed.facts["stage"] if resumed else 0
+                if number >= reached:
+                    budget = self.settings.budget.part(stage.share / total)
+                    self._stage(number, stage, budget, resumed if number == reached else None, last=number == len(stages) - 1)
         finally:
             self._own_all()
             self.log.close()
         self.model.eval()
-        self.trained.used = sum(self.trained.stages.values(), Clock())
         self.trained.peak_memory = self.memory.peak()
         return self.trained
 
     # -- one stage -----------------------------------------------------------------------------------------------------
 
-    def _stage(self, number: int, stage: Stage, budget: Budget, resumed: dict[str, Any] | None, *, last: bool) -> None:
-        self.clock = Clock(**resumed["clock"]) if resumed else Clock()
+    def _stage(self, number: int, stage: Stage, budget: Budget, resumed: _Resumed | None, *, last: bool) -> None:
         if stage.fit is not None:
-            self._fit(stage, budget)
+            self.trained.stages[stage.name] = self._fit(stage, budget)
         else:
-            self._descend(number, stage, budget, resumed, last=last)
-        self.trained.stages[stage.name] = self.clock
+            self.trained.stages[stage.name] = self._descend(number, stage, budget, resumed, last=last)
 
-    def _fit(self, stage: Stage, budget: Budget) -> None:
+    def _fit(self, stage: Stage, budget: Budget) -> Clock:
         """A closed form or an algorithm of its own; short enough to begin again after an interruption."""
         assert stage.fit is not None
         self.model.eval()
-        self.clock = Clock()
+        clock = Clock()
         logs = iter(stage.fit(self.examples.to(self.settings.device)))
         while True:
-            with self.clock.running(), torch.no_grad():
+            with clock.running(), torch.no_grad():
                 log = next(logs, None)
             if log is None:
                 break
-            self.clock.steps += 1
-            self.clock.images += len(self.examples)
-            self._write(stage, log)
-            if budget.progress(self.clock) >= 1 and budget.seconds is not None:
+            clock.steps += 1
+            clock.images += len(self.examples)
+            self._write(stage, clock, log)
+            if budget.seconds is not None and budget.progress(clock) >= 1:
                 break
         self.processes.share(self.model)
+        return clock
 
-    def _descend(self, number: int, stage: Stage, budget: Budget, resumed: dict[str, Any] | None, *, last: bool) -> None:
+    def _descend(self, number: int, stage: Stage, budget: Budget, resumed: _Resumed | None, *, last: bool) -> Clock:
         """Steps of gradient descent until the budget is spent."""
-        settings, recipe = self.settings, self.settings.recipe
-        stream = Stream(
-            self.examples,
-            recipe.batch_size,
-            seed=settings.seed,
-            device=settings.device,
-            unpaired=self.model.task == "unpaired",
-            rank=self.processes.rank,
-            world=self.processes.world,
-        )
+        recipe = self.settings.recipe
+        clock = Clock(**resumed.facts["clock"]) if resumed else Clock()
         if resumed is None and stage.prepare is not None:
-            self._prepare(stage)
+            with clock.running():
+                self._prepare(stage, stage.prepare)
         self._own_all()
         self._set_modes(stage)
-        turns = self._turns(stage)
         average = WeightAverage(self.model, recipe.ema) if recipe.ema else None
-        state = _StageState(number, stage, turns, stream, average)
+        stream = self._stream(recipe.batch_size, rank=self.processes.rank, world=self.processes.world)
+        state = StageState(number, stage, clock, self._turns(stage), stream, average)
         if resumed:
-            self._restore(state, resumed)
+            unpack_stage(state, resumed.tensors, resumed.facts)
+            self._restore_chance(resumed, clock)
         self._steps(state, budget, last=last)
         if average is not None:
             self.model.load_state_dict(average.model.state_dict())
+        return clock
 
-    def _steps(self, state: _StageState, budget: Budget, *, last: bool) -> None:
-        saved = time.monotonic()
-        while (progress := self.processes.agree(budget.progress(self.clock), self.settings.device)) < 1:
-            with self.clock.running():
+    def _stream(self, batch_size: int, *, rank: int = 0, world: int = 1) -> Stream:
+        return Stream(
+            self.examples,
+            batch_size,
+            seed=self.settings.seed,
+            device=self.settings.device,
+            unpaired=self.model.task == "unpaired",
+            rank=rank,
+            world=world,
+        )
+
+    def _steps(self, state: StageState, budget: Budget, *, last: bool) -> None:
+        saved, clock = time.monotonic(), state.clock
+        while (progress := self.processes.agree(budget.progress(clock), self.settings.device)) < 1:
+            with clock.running():
                 losses = self._step(state, progress)
             self._check_finite(state)
-            reached = budget.progress(self.clock)
-            if self.clock.steps == 1 or math.floor(reached * LOGS) > math.floor(progress * LOGS):
+            reached = budget.progress(clock)
+            if clock.steps == 1 or math.floor(reached * LOGS) > math.floor(progress * LOGS):
                 self._check_finite(state, now=True)
-                self._write(state.stage, {name: float(value.detach()) for name, value in losses.items()})
+                self._write(state.stage, clock, {name: float(value.detach()) for name, value in losses.items()})
             if last:
                 self._validate_when_due(state, reached)
             if time.monotonic() - saved >= self.settings.checkpoint_every:
@@ -256,12 +235,12 @@ class _Run:
         self._check_finite(state, now=True)
         self._save(state)
 
-    def _step(self, state: _StageState, progress: float) -> dict[str, Tensor]:
+    def _step(self, state: StageState, progress: float) -> dict[str, Tensor]:
         """One turn of every phase that is due."""
         logs: dict[str, Tensor] = {}
         seen = state.stream.position
         for turn in state.turns:
-            if self.clock.steps % turn.phase.every:
+            if state.clock.steps % turn.phase.every:
                 continue
             self._own(state, turn)
             for _ in range(turn.phase.repeats):
@@ -269,16 +248,16 @@ class _Run:
                 if state.stage.view is not None:
                     with torch.no_grad():
                         batch = state.stage.view(batch)
-                losses = turn(batch, progress, self.clock.steps)
+                losses = turn(batch, progress, state.clock.steps)
             prefix = f"{turn.phase.name}/" if len(state.turns) > 1 else ""
             logs |= {prefix + name: value for name, value in losses.items()}
-        self.clock.steps += 1
-        self.clock.images = state.stream.position
+        state.clock.steps += 1
+        state.clock.images = state.stream.position
         if state.average is not None:
             state.average.update(images_seen=state.stream.position, new_images=state.stream.position - seen)
         return logs
 
-    def _own(self, state: _StageState, turn: Turn) -> None:
+    def _own(self, state: StageState, turn: Turn) -> None:
         """Let gradients reach the parameters of this turn and no others."""
         if state.owner is turn:
             return
@@ -291,12 +270,10 @@ class _Run:
         for parameter in self.trainable:
             parameter.requires_grad_(True)
 
-    def _prepare(self, stage: Stage) -> None:
-        assert stage.prepare is not None
-        rows = Stream(self.examples, min(PREPARED, len(self.examples)), seed=self.settings.seed, device=self.settings.device)
-        batch = next(rows)
-        with torch.no_grad(), self.clock.running():
-            stage.prepare(stage.view(batch) if stage.view is not None else batch)
+    def _prepare(self, stage: Stage, prepare: Callable[[Batch], None]) -> None:
+        batch = next(self._stream(min(PREPARED, len(self.examples))))
+        with torch.no_grad():
+            prepare(stage.view(batch) if stage.view is not None else batch)
         self.processes.share(self.model)
 
     def _set_modes(self, stage: Stage) -> None:
@@ -323,8 +300,8 @@ class _Run:
 
     # -- what can go wrong, and what is kept ---------------------------------------------------------------------------
 
-    def _check_finite(self, state: _StageState, *, now: bool = False) -> None:
-        if not now and self.settings.device.type != "cpu" and self.clock.steps % GPU_CHECK:
+    def _check_finite(self, state: StageState, *, now: bool = False) -> None:
+        if not now and self.settings.device.type != "cpu" and state.clock.steps % GPU_CHECK:
             return
         for turn in state.turns:
             if turn.first_bad >= 0:
@@ -334,19 +311,19 @@ class _Run:
                 hint = "try a smaller recipe.lr or a recipe.clip"
                 raise DivergedError("E-DIVERGED", f"the loss is not finite at {where}; {last}", hint=hint)
 
-    def _validate_when_due(self, state: _StageState, progress: float) -> None:
-        if self.validate is None or progress < (self.validations + 1) / VALIDATIONS:
+    def _validate_when_due(self, state: StageState, progress: float) -> None:
+        if self.validate is None or progress < (self.trained.validations + 1) / VALIDATIONS:
             return
-        self.validations = math.floor(progress * VALIDATIONS)
+        self.trained.validations = math.floor(progress * VALIDATIONS)
         if not self.processes.leads:
             return
         shown = state.average.model if state.average is not None else self.model
         with self._kept_chance():
             value = self.validate(shown)
         self._set_modes(state.stage)
-        self._write(state.stage, {"validation": value})
+        self._write(state.stage, state.clock, {"validation": value})
         if self.trained.best is None or value < self.trained.best.value:
-            self.trained.best = Validated(value, self._steps_in_all())
+            self.trained.best = Validated(value, self._steps_in_all(state.clock))
             weights = {name: tensor.detach().cpu().clone() for name, tensor in shown.state_dict().items()}
             self.trained.best_weights = weights
             self._save(state)
@@ -358,32 +335,16 @@ class _Run:
         with torch.random.fork_rng(devices=devices):
             yield
 
-    def _save(self, state: _StageState) -> None:
+    def _save(self, state: StageState) -> None:
         if self.checkpoints is None or not self.processes.leads:
             return
-        tensors = prefixed("model", dict(self.model.state_dict())) | {"random/cpu": torch.get_rng_state()}
-        if self.settings.device.type == "cuda":
-            tensors["random/cuda"] = torch.cuda.get_rng_state(self.settings.device)
-        if state.average is not None:
-            tensors |= prefixed("average", dict(state.average.model.state_dict()))
-        if self.trained.best_weights is not None:
-            tensors |= prefixed("best", self.trained.best_weights)
-        for turn in state.turns:
-            tensors |= prefixed(f"optimizer/{turn.phase.name}", optimizer_tensors(turn.optimizer, turn.parameters))
-        facts = {
-            "identity": self.settings.identity(self.model, self.processes.world),
-            "stage": state.number,
-            "position": state.stream.position,
-            "clock": dataclasses.asdict(self.clock),
-            "finished": {name: dataclasses.asdict(clock) for name, clock in self.trained.stages.items()},
-            "validations": self.validations,
-            "best": dataclasses.asdict(self.trained.best) if self.trained.best else None,
-            "peak_memory": self.memory.peak(),
-        }
-        self.checkpoints.save(self._steps_in_all(), tensors, facts)
+        self.trained.peak_memory = self.memory.peak()
+        tensors, facts = pack(self.model, state, self.trained, self.settings.device)
+        facts["identity"] = self.settings.identity(self.model, self.processes.world)
+        self.checkpoints.save(self._steps_in_all(state.clock), tensors, facts)
 
-    def _resumed(self) -> dict[str, Any] | None:
-        """The facts of the newest checkpoint, with its tensors under "tensors"; the model has its weights."""
+    def _resumed(self) -> _Resumed | None:
+        """The newest checkpoint; the model has its weights."""
         found = self.checkpoints.latest() if self.checkpoints else None
         if found is None:
             self.log.rewind(-1)
@@ -395,36 +356,26 @@ class _Run:
             what = "the weights' shapes" if differing == "weights" else f"{kept[differing]} there, {own[differing]} here"
             hint = "choose another folder, or remove this one to begin again"
             raise UsageError("E-OTHER-RUN", f"the folder holds a run with another {differing}: {what}", hint=hint)
-        self.model.load_state_dict(below("model", tensors))
-        self.trained.stages = {name: Clock(**clock) for name, clock in facts["finished"].items()}
-        self.trained.best = Validated(**facts["best"]) if facts["best"] else None
-        self.trained.best_weights = below("best", tensors) or None
-        self.validations = facts["validations"]
-        self.memory.raise_to(facts["peak_memory"])
-        self.log.rewind(Clock(**facts["clock"]).steps + sum(clock.steps for clock in self.trained.stages.values()))
-        return {**facts, "tensors": tensors}
+        self.trained = unpack_run(self.model, tensors, facts)
+        self.memory.raise_to(self.trained.peak_memory)
+        self.log.rewind(self._steps_in_all(Clock(**facts["clock"])))
+        return _Resumed(tensors, facts)
 
-    def _restore(self, state: _StageState, resumed: dict[str, Any]) -> None:
-        tensors = resumed["tensors"]
-        state.stream.position = resumed["position"]
-        if state.average is not None:
-            state.average.model.load_state_dict(below("average", tensors))
-        for turn in state.turns:
-            restore_optimizer(turn.optimizer, turn.parameters, below(f"optimizer/{turn.phase.name}", tensors))
+    def _restore_chance(self, resumed: _Resumed, clock: Clock) -> None:
         if self.processes.world > 1:  # the checkpoint holds the leader's chance only
-            torch.manual_seed(_seed(self.settings.seed, f"{self.processes.rank}/{self.clock.steps}"))
+            torch.manual_seed(chance(self.settings.seed, f"{self.processes.rank}/{clock.steps}"))
             return
-        torch.set_rng_state(tensors["random/cpu"])
-        if "random/cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random/cuda"], self.settings.device)
+        torch.set_rng_state(resumed.tensors["random/cpu"])
+        if self.settings.device.type == "cuda":
+            torch.cuda.set_rng_state(resumed.tensors["random/cuda"], self.settings.device)
 
-    def _steps_in_all(self) -> int:
-        return self.clock.steps + sum(clock.steps for clock in self.trained.stages.values())
+    def _steps_in_all(self, clock: Clock) -> int:
+        return self.trained.used.steps + clock.steps
 
-    def _write(self, stage: Stage, values: Mapping[str, float]) -> None:
-        clock = self.clock
+    def _write(self, stage: Stage, clock: Clock, values: Mapping[str, float]) -> None:
+        """A line of the log. step counts within the stage, steps over all."""
         speed = {"images_per_second": clock.images / clock.seconds} if clock.seconds else {}
-        line = {"stage": stage.name, "step": clock.steps, "steps": self._steps_in_all(), "images": clock.images}
+        line = {"stage": stage.name, "step": clock.steps, "steps": self._steps_in_all(clock), "images": clock.images}
         line |= {"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "peak_memory": self.memory.peak()}
         line |= speed | {name: float(value) for name, value in values.items()}
         if self.processes.leads:
@@ -432,18 +383,9 @@ class _Run:
             self.report(line)
 
 
-@dataclass
-class _StageState:
-    """What a stage's checkpoint holds beside the model. owner: the turn whose parameters take gradients now."""
+@dataclass(frozen=True)
+class _Resumed:
+    """A checkpoint as it was read."""
 
-    number: int
-    stage: Stage
-    turns: list[Turn]
-    stream: Stream
-    average: WeightAverage | None
-    owner: Turn | None = None
-
-
-def _seed(seed: int, process: int | str) -> int:
-    """A seed for torch's global generator: dropout, noise, latents."""
-    return int(seeding.generator(seed, f"training/{process}").integers(2**63))
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
