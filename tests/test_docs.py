@@ -9,6 +9,7 @@ import pytest
 
 from genbench import catalog
 from genbench.cli import run
+from genbench.models.base import Diagnoses, Encodes, Restores
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text()
@@ -25,6 +26,21 @@ def row(name: str) -> str:
 @pytest.mark.parametrize("name", catalog.names("metrics"))
 def test_every_metric_has_its_line(name: str) -> None:
     assert row(name) in (REPOSITORY / "docs" / "metrics.md").read_text()
+
+
+def model_row(name: str) -> str:
+    """The line of a model in the table of docs/models.md."""
+    kind = catalog.find("models", name)
+    abilities = [ability.__name__.lower() for ability in (Encodes, Restores, Diagnoses) if issubclass(kind, ability)]
+    likelihood = getattr(kind, "likelihood", "–")
+    knobs = ", ".join(f"`{knob}`" for knob in kind.knobs) or "–"
+    source = f"{kind.title} ({kind.paper})"
+    return f"| `{name}` | {catalog.family(name)} | {source} | {kind.task} | {likelihood} | {', '.join(abilities) or '–'} | {knobs} |"
+
+
+@pytest.mark.parametrize("name", catalog.names("models"))
+def test_every_model_has_its_line(name: str) -> None:
+    assert model_row(name) in (REPOSITORY / "docs" / "models.md").read_text()
 
 
 def test_links_lead_somewhere() -> None:

@@ -180,7 +180,12 @@ def _averaged(values: list[float], errors: Sequence[float | None], prefix: str =
 LIKELIHOODS = ("bits/dim", "log density")
 
 # How a likelihood came about, in a word; kinds are never compared with each other.
-KINDS: Mapping[str, str] = {"exact": "exact", "exact, dequantised": "dequantised", "lower bound": "bound"}
+KINDS: Mapping[str, str] = {
+    "exact": "exact",
+    "exact, dequantised": "dequantised",
+    "lower bound": "bound",
+    "lower bound, binarised": "bound, binarised",
+}
 
 
 def _likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:

@@ -22,7 +22,7 @@ from genbench.models.stages import Recipe, Stage
 from genbench.seeding import Noise
 
 Task = Literal["unconditional", "class", "text", "paired", "unpaired", "inverse", "video", "single_image"]
-Likelihood = Literal["exact", "exact, dequantised", "lower bound"]
+Likelihood = Literal["exact", "exact, dequantised", "lower bound", "lower bound, binarised"]
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,14 @@ class GenerativeModel(nn.Module, abc.ABC):
 class Scores(Protocol):
     """Gives likelihoods. `likelihood` says of what kind the number is; kinds are never mixed in one comparison."""
 
-    likelihood: ClassVar[Likelihood]
+    likelihood: Likelihood
 
     def log_prob(self, batch: Batch, noise: Noise) -> Tensor:
         """(B,) natural log of the probability of each discrete image in `batch.x` given `batch.condition`.
 
         "exact": of the levels themselves. "exact, dequantised": an exact log density of uniformly dequantised values plus
-        `images.log_bin_volume`. "lower bound": an evidence lower bound of either, all constants included. Continuous data
+        `images.log_bin_volume`. "lower bound": an evidence lower bound of either, all constants included;
+        "binarised": of images whose grey values were drawn as bits, other data altogether. Continuous data
         (levels = 0): log density.
         """
         ...

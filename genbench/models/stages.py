@@ -50,7 +50,7 @@ class Phase:
     repeats: turns per step, each with a batch of its own (critic steps); every: only each so many steps (lazy regulariser).
     lr_factor: times the recipe's learning rate.
     after: called behind each turn with the batch it was for: weight clip, codebook update, replay buffer.
-    second_order: the loss differentiates a gradient, so it runs in float32 and is never compiled.
+    second_order: the loss takes a gradient of its own, so it runs in float32 and is never compiled.
     """
 
     name: str

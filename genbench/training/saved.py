@@ -32,7 +32,7 @@ def build_model(name: str, spec: DataSpec, args: Mapping[str, Any]) -> Generativ
             raise catalog.unknown(f"arguments of {name}", argument, known)
     try:
         return kind(spec, **args)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, KeyError) as error:
         raise UsageError("E-MODEL", f"{name} cannot be built: {error}", hint="check its args against the data") from error
 
 

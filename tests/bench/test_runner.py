@@ -29,7 +29,7 @@ def small(**changes: object) -> Suite:
         "budget": {"steps": 4},
         "entries": [
             {"model": "gaussian"},
-            {"model": "vae", "args": {"decoder_kind": "categorical"}},
+            {"model": "vae", "args": {"decoder": "categorical"}},
             {"model": "conditional_gan"},
         ],
     }
@@ -104,7 +104,7 @@ def test_a_failed_entry_is_a_row_and_the_others_go_on(tmp_path: Path, monkeypatc
 def test_processes_give_the_same_numbers(runs: tuple[Path, list[Record]], tmp_path: Path) -> None:
     _, alone = runs
     together = run_suite(
-        small(entries=[{"model": "gaussian"}, {"model": "vae", "args": {"decoder_kind": "categorical"}}]),
+        small(entries=[{"model": "gaussian"}, {"model": "vae", "args": {"decoder": "categorical"}}]),
         "small",
         tmp_path,
         device="cpu",

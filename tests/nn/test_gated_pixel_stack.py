@@ -16,7 +16,7 @@ SHAPES = [(1, 5, 6), (3, 3, 4), (2, 1, 1)]
 def stack(channels: int, *, values: int = 3, layers: int = 3, context_channels: int = 0) -> GatedPixelStack:
     torch.manual_seed(0)
     made = GatedPixelStack(values, channels=channels, width=6, layers=layers, context_channels=context_channels)
-    return made.double().requires_grad_(False)
+    return made.double().requires_grad_(False).eval()
 
 
 def embed(made: GatedPixelStack, monkeypatch: pytest.MonkeyPatch, *shape: int) -> tuple[Tensor, Tensor]:
