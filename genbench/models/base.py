@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from genbench import catalog
 from genbench.batch import Batch, Condition, DataSpec
 from genbench.models.stages import Recipe, Stage
 from genbench.seeding import Noise
@@ -85,8 +86,12 @@ class GenerativeModel(nn.Module, abc.ABC):
     ) -> Tensor:
         """`n` samples on the CPU, float (N, C, H, W) in [-1, 1]; sample i depends on `seed` and first + i alone.
 
-        Without a condition a class-conditional model walks through its classes in turn.
+        Without a condition a class-conditional model walks through its classes in turn. Raises UsageError for a knob that the
+        model has not.
         """
+        for knob in knobs or {}:
+            if knob not in self.knobs:
+                raise catalog.unknown(f"knobs of {type(self).title}", knob, self.knobs)
         device = next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
         condition = self._condition(n, first) if condition is None else condition
         was_training = self.training

@@ -154,6 +154,11 @@ def test_generate_does_not_depend_on_the_batch_size() -> None:
     assert model.training  # as it was before
 
 
+def test_an_unknown_knob_is_no_silent_default() -> None:
+    with pytest.raises(UsageError, match="no knobs? of Duel named 'temperatur'"):
+        Duel(POINTS).generate(2, knobs={"temperatur": 0.5})
+
+
 def test_a_condition_goes_to_its_own_sample() -> None:
     class Echo(Duel):
         task = "paired"
