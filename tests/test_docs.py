@@ -35,7 +35,8 @@ def model_row(name: str) -> str:
     likelihood = getattr(kind, "likelihood", "–")
     knobs = ", ".join(f"`{knob}`" for knob in kind.knobs) or "–"
     source = f"{kind.title} ({kind.paper})"
-    return f"| `{name}` | {catalog.family(name)} | {source} | {kind.task} | {likelihood} | {', '.join(abilities) or '–'} | {knobs} |"
+    cells = (f"`{name}`", catalog.family(name), source, kind.task, likelihood, ", ".join(abilities) or "–", knobs)
+    return f"| {' | '.join(cells)} |"
 
 
 @pytest.mark.parametrize("name", catalog.names("models"))

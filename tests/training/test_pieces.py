@@ -155,7 +155,7 @@ def test_generate_does_not_depend_on_the_batch_size() -> None:
 
 
 def test_an_unknown_knob_is_no_silent_default() -> None:
-    with pytest.raises(UsageError, match="no knobs? of Duel named 'temperatur'"):
+    with pytest.raises(UsageError, match=r"no knobs? of Duel named 'temperatur'"):
         Duel(POINTS).generate(2, knobs={"temperatur": 0.5})
 
 
@@ -187,5 +187,5 @@ def test_errors_of_saved_models_teach(tmp_path: Path) -> None:
         load_model(tmp_path)
     with pytest.raises(UsageError, match="did you mean"):
         build_model("gmn", POINTS, {})
-    with pytest.raises(UsageError, match="no arguments of toys:Duel|no argument"):
+    with pytest.raises(UsageError, match=r"no arguments? of toys:Duel"):
         build_model("toys:Duel", POINTS, {"widht": 3})
