@@ -46,7 +46,7 @@ def train_by_hand(
     recipe = changed_recipe(kind.recipe, changes.get("recipe", {}))
     args = dict(changes.get("args", {}))
     dataset = open_dataset(data, task=kind.task, image_size=image_size)
-    chosen = environment.choose_device(device)
+    chosen = environment.choose_training_device(device)
     torch.manual_seed(seed)
     model = build_model(name, dataset.spec, args)
     examples = examples_on(dataset.train, chosen)
@@ -72,7 +72,7 @@ def sample_by_hand(
     """Write samples 0..n-1 as PNG files; those that are there already stay. Returns how many were written."""
     from PIL import Image
 
-    model = load_model(run).to(environment.choose_device(device))
+    model = load_model(run).to(environment.choose_training_device(device))
     if model.spec.is_points:
         raise UsageError("E-POINTS", f"{run} models points of the plane, which are no images", hint="see `genbench run`")
     for knob in knobs:

@@ -89,7 +89,7 @@ def run_job(job: Job, device: str, settings: dict[str, Any]) -> str:
     torch.set_num_threads(job.suite.threads)
     started = time.perf_counter()
     try:
-        record = _run(job, environment.choose_device(device), settings)
+        record = _run(job, environment.choose_training_device(device), settings)
     except Exception as error:  # whatever it is, the other entries go on
         _fail(job, error)
         return f"failed: {error}".splitlines()[0]

@@ -16,6 +16,7 @@ from genbench.errors import IncomparableError, UsageError
 from genbench.estimate import Better, format_value
 
 FLOOR = "untrained, best of all"
+SHARED = ("dataset", "image_size", "metrics", "num_images")  # what must agree for runs to stand in one table
 TEXTS = ("family", "condition", "seeds")  # columns of words
 ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑"}
 NOTE = (
@@ -53,12 +54,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """quality, costs: headings of the cell columns, in order; better: the direction of those that have one."""
+    """What runs of one suite come to.
+
+    quality, costs: headings of the cell columns, in order; better: the direction of those that have one; facts: under which
+    conditions and where the runs were made.
+    """
 
     quality: Sequence[str]
     costs: Sequence[str]
     better: Mapping[str, Better]
     rows: Sequence[Row]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -99,13 +105,31 @@ def make_table(records: Iterable[Record]) -> Table:
     present = {name for row in systems for name in row.cells}
     metrics = [name for name in better if name in present or not name.endswith((" best", " untrained"))]
     quality = [*metrics, *(name for name in LIKELIHOODS if name in present)]
-    return Table(quality, [name for name in COSTS if name in present], better, [*ceiling, *systems, *_floor(records, better)])
+    costs = [name for name in COSTS if name in present]
+    return Table(quality, costs, better, [*ceiling, *systems, *_floor(records, better)], _facts(records))
+
+
+def _facts(records: list[Record]) -> dict[str, Any]:
+    """What all runs share, and each value of what they do not: budgets, seeds, machines, dates."""
+    shared = {name: records[0].config.get(name) for name in SHARED}
+    trained = [record for record in records if "model" in record.config]
+    several = {name: _distinct(record.config[name] for record in trained) for name in ("budget", "seed", "threads")}
+    machines = _distinct(record.environment for record in trained if record.environment)
+    return {**shared, **several, "environment": machines, "made": _distinct(record.made[:10] for record in records)}
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Each once, in order of appearance."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 def _check_comparable(records: list[Record]) -> None:
-    shared = ("dataset", "metrics", "num_images", "image_size")
     for record in records[1:]:
-        for name in shared:
+        for name in SHARED:
             first, own = records[0].config.get(name), record.config.get(name)
             if first != own:
                 what = f"{record.label} has {name} = {own}, {records[0].label} has {first}"
@@ -296,7 +320,8 @@ def as_json(table: Table) -> str:
         }
         for row in table.rows
     ]
-    document = {"schema": "genbench.table/1", "columns": table.columns, "better": dict(table.better), "rows": rows}
+    shape = {"schema": "genbench.table/1", **table.facts, "columns": table.columns, "better": dict(table.better)}
+    document = {**shape, "rows": rows}
     return json.dumps(document, indent=1)
 
 

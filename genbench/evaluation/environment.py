@@ -52,6 +52,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def choose_training_device(name: str) -> torch.device:
+    """As `choose_device`, but "auto" is never MPS, which lacks the float64 of the closed-form models."""
+    return choose_device("cpu" if name == "auto" and not torch.cuda.is_available() else name)
+
+
 def _version(package: str) -> str:
     try:
         return version(package)
