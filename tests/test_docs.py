@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -42,6 +43,26 @@ def model_row(name: str) -> str:
 @pytest.mark.parametrize("name", catalog.names("models"))
 def test_every_model_has_its_line(name: str) -> None:
     assert model_row(name) in (REPOSITORY / "docs" / "models.md").read_text()
+
+
+COLUMNS = ("fd@tiny", "fd@tiny best", "precision@tiny", "recall@tiny", "bits/dim", "parameters", "ms/image", "evaluations")
+
+
+def suite_rows(name: str) -> list[str]:
+    """The lines of a document's table of a suite, from what benchmarks/results/ holds of it."""
+    document = json.loads((REPOSITORY / "benchmarks" / "results" / f"{name}.json").read_text())
+    lines = []
+    for row in document["rows"]:
+        cells = [row["cells"][name]["text"] if name in row["cells"] else "–" for name in COLUMNS]
+        lines.append(f"| {' | '.join([row['system'], row['condition'], *cells])} |")
+    return lines
+
+
+@pytest.mark.parametrize(("document", "suite"), [("README.md", "digits"), ("benchmarks/README.md", "mnist")])
+def test_tables_of_suites_are_what_was_measured(document: str, suite: str) -> None:
+    text = (REPOSITORY / document).read_text()
+    for line in suite_rows(suite):
+        assert line in text
 
 
 def test_links_lead_somewhere() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genbench import catalog
-from genbench.bench.record import Likelihood, Quality, Record
+from genbench.bench.record import Cost, Likelihood, Quality, Record
 from genbench.errors import IncomparableError, UsageError
 from genbench.estimate import Better, format_value
 
@@ -137,14 +137,15 @@ def _check_comparable(records: list[Record]) -> None:
                 raise IncomparableError("E-INCOMPARABLE", f"these runs cannot stand in one table: {what}", hint=hint)
 
 
-COSTS: dict[str, Callable[[Record], tuple[float, Callable[[float], str]] | None]] = {
-    "parameters": lambda r: (r.cost.parameters, _count) if r.cost else None,
-    "steps": lambda r: (r.cost.steps, lambda v: f"{v:,.0f}") if r.cost else None,
-    "train s": lambda r: (r.cost.train_seconds, lambda v: f"{v:.3g}") if r.cost else None,
-    "train CPU s": lambda r: (r.cost.train_cpu_seconds, lambda v: f"{v:.3g}") if r.cost else None,
-    "ms/image": lambda r: (r.cost.sample_seconds * 1000, lambda v: f"{v:.3g}") if r.cost else None,
-    "evaluations": lambda r: (r.cost.evaluations, lambda v: f"{v:.0f}") if r.cost else None,
-    "peak MB": lambda r: (r.cost.peak_memory / 1e6, lambda v: f"{v:.0f}") if r.cost else None,
+# Column -> what of the cost it shows, and how.
+COSTS: Mapping[str, tuple[Callable[[Cost], float], Callable[[float], str]]] = {
+    "parameters": (lambda cost: cost.parameters, lambda value: _count(value)),
+    "steps": (lambda cost: cost.steps, "{:,.0f}".format),
+    "train s": (lambda cost: cost.train_seconds, "{:.3g}".format),
+    "train CPU s": (lambda cost: cost.train_cpu_seconds, "{:.3g}".format),
+    "ms/image": (lambda cost: 1000 * cost.sample_seconds, "{:.3g}".format),
+    "evaluations": (lambda cost: cost.evaluations, "{:.0f}".format),
+    "peak MB": (lambda cost: cost.peak_memory / 1e6, "{:.0f}".format),
 }
 
 
@@ -167,10 +168,9 @@ def _row(label: str, group: list[Record], first: str | None) -> Row:
         cells |= {f"{first} best": best[first]} if first in best else {}
         cells |= {f"{first} untrained": untrained[first]} if first in untrained else {}
     cells |= _likelihood_cells([record.likelihood for record in done if record.likelihood])
-    for name, read in COSTS.items():
-        found = [value for record in done if (value := read(record)) is not None]
-        if found:
-            cells[name] = Cell(statistics.fmean(value for value, _ in found), digits=found[0][1])
+    costs = [record.cost for record in done if record.cost]
+    for name, (read, digits) in COSTS.items() if costs else ():
+        cells[name] = Cell(statistics.fmean(map(read, costs)), digits=digits)
     return Row(label, texts, cells)
 
 
@@ -326,7 +326,7 @@ def as_json(table: Table) -> str:
 
 
 def _numbers(cell: Cell) -> dict[str, Any]:
-    return {"mean": cell.mean, "se": cell.se, "sd": cell.sd, "note": (cell.prefix + cell.suffix).strip()}
+    return {"mean": cell.mean, "se": cell.se, "sd": cell.sd, "text": str(cell)}
 
 
 FORMATS: Mapping[str, Callable[[Table], str]] = {

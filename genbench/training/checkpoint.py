@@ -48,14 +48,6 @@ class Checkpoints:
         paths = self._paths()
         return paths[-1].stem if paths else None
 
-    def clear(self) -> None:
-        """Remove them all, when the run is complete."""
-        for path in self._paths():
-            path.unlink()
-            path.with_suffix(".safetensors").unlink(missing_ok=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
-
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob("*.json"))
 

@@ -7,6 +7,8 @@ model's. Nothing here asks what kind of model it is.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genbench.batch import Batch, Examples
 from genbench.errors import GenbenchError, UsageError
@@ -27,7 +29,7 @@ from genbench.training.budget import Budget, Clock
 from genbench.training.checkpoint import Checkpoints
 from genbench.training.log import RunLog
 from genbench.training.memory import PeakMemory
-from genbench.training.processes import Processes, joined
+from genbench.training.processes import Processes, joined, own_device
 from genbench.training.state import StageState, Trained, Validated, chance, pack, unpack_run, unpack_stage
 from genbench.training.stream import Stream
 from genbench.training.turn import Turn
@@ -66,6 +68,7 @@ def train(
     checkpoint_every: float = 60.0,
     validate: Validate | None = None,
     report: Report = ignore,
+    facts: Mapping[str, Any] | None = None,
 ) -> Trained:
     """Train `model` in place on `examples`; afterwards it holds the weights to sample from, and lies on `device`.
 
@@ -80,21 +83,23 @@ def train(
         checkpoint_every: seconds between checkpoints.
         validate: called with the model to sample from at five points of the last stage; its time is not the budget's.
         report: called with every line of the log.
+        facts: what else must agree, such as the model's arguments, for an interrupted run to be gone on from.
 
-    Started by torchrun, the processes share each batch; process 0 writes.
+    Started by torchrun, the processes share each batch, each on a GPU of its own where there are GPUs; process 0 writes.
 
     Raises:
         DivergedError: a loss was not finite; names step, phase and the last checkpoint.
-        UsageError: the folder holds another run.
+        UsageError: the folder holds another run, or a batch cannot be divided among the processes.
     """
-    device = torch.device(device)
+    device = own_device(torch.device(device))
     if not len(examples):
         raise UsageError("E-NO-EXAMPLES", "there are no examples to train on", hint="check the dataset and its split")
     random_devices = [device] if device.type == "cuda" else []
     with joined(device) as processes, torch.random.fork_rng(devices=random_devices):
         bf16 = precision == "bf16" or (precision == "auto" and device.type == "cuda")
-        settings = _Settings(budget, recipe or model.recipe, seed, device, bf16, compiled, checkpoint_every)
-        model.to(device).to(memory_format=torch.channels_last)  # convolutions are faster so, on both kinds of device
+        settings = _Settings(budget, recipe or model.recipe, seed, device, bf16, compiled, checkpoint_every, dict(facts or {}))
+        processes.check_divides(settings.recipe.batch_size)
+        _to_channels_last(model.to(device))
         run = _Run(model, examples, settings, processes, folder, tensorboard, validate, report)
         return run.run()
 
@@ -108,13 +113,23 @@ class _Settings:
     bf16: bool
     compiled: bool
     checkpoint_every: float
+    facts: dict[str, Any]
 
-    def identity(self, model: GenerativeModel, world: int) -> dict[str, Any]:
-        """What must agree for a checkpoint to be gone on from."""
-        weights = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-        recipe = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self.recipe).items()}
-        facts = {"model": type(model).__name__, "weights": weights, "recipe": recipe}
-        return facts | {"budget": str(self.budget), "seed": self.seed, "processes": world}
+    def identity(self, model: GenerativeModel, examples: Examples, world: int) -> dict[str, Any]:
+        """What must agree for a checkpoint to be gone on from, as JSON gives it back."""
+        found = {
+            "model": type(model).__name__,
+            "weights": {name: tensor.shape for name, tensor in model.state_dict().items()},
+            "recipe": dataclasses.asdict(self.recipe),
+            "data": _digest(examples),
+            "budget": str(self.budget),
+            "seed": self.seed,
+            "processes": world,
+            "device": self.device.type,
+            "precision": "bf16" if self.bf16 else "fp32",
+            "compiled": self.compiled,
+        }
+        return json.loads(json.dumps(found | self.facts))
 
 
 class _Run:
@@ -136,6 +151,7 @@ class _Run:
         self.checkpoints = Checkpoints(folder / "checkpoints") if folder else None
         self.log = RunLog(folder if processes.leads else None, tensorboard=tensorboard)
         self.validate, self.report = validate, report
+        self.identity = settings.identity(model, examples, processes.world)
         self.memory = PeakMemory(settings.device)
         self.trained = Trained()
 
@@ -220,21 +236,27 @@ class _Run:
 
     def _steps(self, state: StageState, budget: Budget, *, last: bool) -> None:
         saved, clock = time.monotonic(), state.clock
-        while (progress := self.processes.agree(budget.progress(clock), self.settings.device)) < 1:
-            with clock.running():
+        progress = budget.progress(clock)
+        while progress < 1:
+            with clock.running():  # all that waits for a GPU stands inside
                 losses = self._step(state, progress)
-            self._check_finite(state)
-            reached = budget.progress(clock)
-            if clock.steps == 1 or math.floor(reached * LOGS) > math.floor(progress * LOGS):
-                self._check_finite(state, now=True)
-                self._write(state.stage, clock, {name: float(value.detach()) for name, value in losses.items()})
+                self._check_finite(state)
+            before, progress = progress, self._progress(budget, clock)
+            if clock.steps == 1 or math.floor(progress * LOGS) > math.floor(before * LOGS):
+                with clock.running():
+                    values = {name: float(value) for name, value in losses.items()}
+                self._write(state.stage, clock, values)
             if last:
-                self._validate_when_due(state, reached)
+                self._validate_when_due(state, progress)
             if time.monotonic() - saved >= self.settings.checkpoint_every:
                 self._save(state)
                 saved = time.monotonic()
-        self._check_finite(state, now=True)
         self._save(state)
+
+    def _progress(self, budget: Budget, clock: Clock) -> float:
+        """The leader's, where clocks could differ: all processes stop at the same step."""
+        progress = budget.progress(clock)
+        return progress if budget.seconds is None else self.processes.agree(progress, self.settings.device)
 
     def _step(self, state: StageState, progress: float) -> dict[str, Tensor]:
         """One turn of every phase that is due."""
@@ -306,11 +328,13 @@ class _Run:
             return
         for turn in state.turns:
             if turn.first_bad >= 0:
-                kept = self.checkpoints.newest_name() if self.checkpoints else None
                 where = f"step {int(turn.first_bad)} of stage {state.stage.name!r}, phase {turn.phase.name!r}"
-                last = f"the last good checkpoint is {kept}" if kept else "there is no checkpoint yet"
-                hint = "try a smaller recipe.lr or a recipe.clip"
-                raise DivergedError("E-DIVERGED", f"the loss is not finite at {where}; {last}", hint=hint)
+                raise self._diverged(f"the loss is not finite at {where}")
+
+    def _diverged(self, what: str) -> DivergedError:
+        kept = self.checkpoints.newest_name() if self.checkpoints else None
+        last = f"the last good checkpoint is {kept}" if kept else "there is no checkpoint yet"
+        return DivergedError("E-DIVERGED", f"{what}; {last}", hint="try a smaller recipe.lr or a recipe.clip")
 
     def _validate_when_due(self, state: StageState, progress: float) -> None:
         if self.validate is None or progress < (self.trained.validations + 1) / VALIDATIONS:
@@ -319,7 +343,7 @@ class _Run:
         if not self.processes.leads:
             return
         shown = state.average.model if state.average is not None else self.model
-        with self._kept_chance():
+        with self._kept_chance(), self.memory.paused():
             value = self.validate(shown)
         self._set_modes(state.stage)
         self._write(state.stage, state.clock, {"validation": value})
@@ -337,11 +361,15 @@ class _Run:
             yield
 
     def _save(self, state: StageState) -> None:
+        """Keep the state, if it is sound: a finite loss may still have had a gradient that was not."""
+        self._check_finite(state, now=True)
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise self._diverged(f"weights are not finite after step {state.clock.steps - 1} of stage {state.stage.name!r}")
         if self.checkpoints is None or not self.processes.leads:
             return
         self.trained.peak_memory = self.memory.peak()
         tensors, facts = pack(self.model, state, self.trained, self.settings.device)
-        facts["identity"] = self.settings.identity(self.model, self.processes.world)
+        facts["identity"] = self.identity
         self.checkpoints.save(self._steps_in_all(state.clock), tensors, facts)
 
     def _resumed(self) -> _Resumed | None:
@@ -351,10 +379,11 @@ class _Run:
             self.log.rewind(-1)
             return None
         tensors, facts = found
-        own, kept = self.settings.identity(self.model, self.processes.world), facts["identity"]
-        differing = next((name for name in own if own[name] != kept[name]), None)
+        own, kept = self.identity, facts["identity"]
+        differing = next((name for name in own if own[name] != kept.get(name)), None)
         if differing is not None:
-            what = "the weights' shapes" if differing == "weights" else f"{kept[differing]} there, {own[differing]} here"
+            hidden = differing in ("weights", "data")  # long, or nothing that a person could read
+            what = "see its config.json" if hidden else f"{kept.get(differing)} there, {own[differing]} here"
             hint = "choose another folder, or remove this one to begin again"
             raise UsageError("E-OTHER-RUN", f"the folder holds a run with another {differing}: {what}", hint=hint)
         self.trained = unpack_run(self.model, tensors, facts)
@@ -382,6 +411,26 @@ class _Run:
         if self.processes.leads:
             self.log.write(line)
             self.report(line)
+
+
+def _to_channels_last(model: nn.Module) -> None:
+    """Convolutions are faster in this order, on a processor as on a GPU; it is defined for images, not for video."""
+    for parameter in model.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _digest(examples: Examples) -> str:
+    """What tells two sets of examples apart: sizes, sums, and the first and the last image."""
+    columns = {
+        name: column for name in ("images", "labels", "captions", "sources") if (column := getattr(examples, name)) is not None
+    }
+    facts = [
+        (name, tuple(column.shape), str(column.dtype), float(column.sum(dtype=torch.float64)))
+        for name, column in columns.items()
+    ]
+    ends = examples.images[[0, -1]].cpu().numpy().tobytes()
+    return hashlib.sha256(repr(facts).encode() + ends).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from genbench.batch import Batch
+from genbench.errors import UsageError
 from genbench.models.stages import Loss, Phase
 
 
@@ -36,6 +37,12 @@ class Processes:
             return wrapped(batch, progress)
 
         return loss
+
+    def check_divides(self, batch_size: int) -> None:
+        """Raises UsageError where the processes' shares of a batch would differ."""
+        if batch_size % self.world:
+            what = f"a batch of {batch_size} cannot be divided among {self.world} processes"
+            raise UsageError("E-BATCH", what, hint=f"set recipe.batch_size to a multiple of {self.world}")
 
     def share(self, module: nn.Module) -> None:
         """Give every process the leader's weights and buffers."""
@@ -64,10 +71,24 @@ class _PhaseModule(nn.Module):
         return self._loss(batch, progress)
 
 
+def alone() -> bool:
+    """Whether this process was not started by torchrun together with others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
+def own_device(device: torch.device) -> torch.device:
+    """With several processes on CUDA, this one's GPU, which torchrun numbers in LOCAL_RANK."""
+    if alone() or device.type != "cuda" or device.index is not None:
+        return device
+    own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(own)
+    return own
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started (it sets WORLD_SIZE), over NCCL on GPUs and gloo on CPUs."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if alone():
         yield Processes()
         return
     own = not dist.is_initialized()

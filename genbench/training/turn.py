@@ -49,7 +49,7 @@ class Turn:
         if self.phase.after is not None:
             with torch.no_grad():
                 self.phase.after(batch)
-        return losses
+        return {name: value.detach() for name, value in losses.items()}
 
     def _remember_if_bad(self, loss: Tensor, step: int) -> None:
         if self._device.type == "cpu":  # nothing to wait for

@@ -307,3 +307,16 @@ def test_continuous_data_need_the_gaussian_decoder(kind: Kind) -> None:
     assert VAE(points).generate(3).isfinite().all()
     with pytest.raises(ValueError, match="continuous"):
         VAE(points, decoder=kind)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "bernoulli", "categorical"])
+def test_training_begins_at_the_data_s_averages(kind: Kind) -> None:
+    """With a decoder that says nothing, the mean of p(x|z) is the mean image."""
+    model = VAE(DIGITS, decoder=kind, latents=2, channels=4)
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.rand(1, 1, 8, 8, generator=generator)
+    x = images.from_levels((torch.rand(4000, 1, 8, 8, generator=generator) < pixels).long() * (DIGITS.levels - 1), DIGITS.levels)
+    model._prepare(Batch(x=x))
+    for parameter in model.decoder.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.testing.assert_close(model.decode(torch.zeros(1, 2))[0], x.mean(0), atol=0.05, rtol=0)

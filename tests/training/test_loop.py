@@ -12,7 +12,7 @@ import pytest
 import torch
 from toys import POINTS, Duel, Exploding, points
 
-from genbench.errors import UsageError
+from genbench.errors import SetupError, UsageError
 from genbench.models.base import GenerativeModel
 from genbench.training.budget import Budget
 from genbench.training.log import read_log
@@ -213,3 +213,13 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     for name in ranks[0]["weights"]:
         torch.testing.assert_close(ranks[0]["weights"][name], ranks[1]["weights"][name], msg=name)
     assert ranks[0]["images"] == single.used.images
+
+
+def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "torch.utils.tensorboard", None)
+        with pytest.raises(SetupError, match=r"needs the package tensorboard"):
+            train(new_duel(), points(), budget=Budget(steps=3), folder=tmp_path, tensorboard=True)
+    pytest.importorskip("tensorboard")
+    train(new_duel(), points(), budget=Budget(steps=30), folder=tmp_path, tensorboard=True)
+    assert list((tmp_path / "tensorboard").glob("events*"))

@@ -94,6 +94,10 @@ class Observation(nn.Module, abc.ABC):
         """(N,) natural log of the probability of what was observed; for dequantised values, with the volume of the bins."""
 
     @abc.abstractmethod
+    def typical(self, observed: Tensor) -> Tensor:
+        """(N, C, H, W) -> outputs (C * per_value, H, W) that describe each value as it is on average over the images."""
+
+    @abc.abstractmethod
     def mean(self, outputs: Tensor) -> Tensor:
         """(N, C, H, W) expectation of x, in [-1, 1] where data are discrete."""
 
@@ -126,6 +130,9 @@ class GaussianObservation(Observation):
         volume = images.log_bin_volume(self.spec.dimensions, self.spec.levels)
         return gaussian_log_prob(observed, outputs.float(), 2 * self.log_s) + volume
 
+    def typical(self, observed: Tensor) -> Tensor:
+        return observed.mean(0)
+
     def mean(self, outputs: Tensor) -> Tensor:
         # From the bins' middles, whose extremes are 1 - 1/L, to the grid, whose extremes are 1.
         return (outputs / (1 - 1 / self.spec.levels)).clamp(-1, 1) if self.spec.levels else outputs
@@ -147,6 +154,10 @@ class BernoulliObservation(Observation):
 
     def log_prob(self, outputs: Tensor, observed: Tensor) -> Tensor:
         return F.logsigmoid(outputs.float() * observed).flatten(1).sum(1)
+
+    def typical(self, observed: Tensor) -> Tensor:
+        ones, zeros = (observed > 0).sum(0), (observed <= 0).sum(0)
+        return ((ones + 1) / (zeros + 1)).log()  # logits; the ones keep them finite
 
     def mean(self, outputs: Tensor) -> Tensor:
         return 2 * outputs.sigmoid() - 1
@@ -170,6 +181,12 @@ class CategoricalObservation(Observation):
     def log_prob(self, outputs: Tensor, observed: Tensor) -> Tensor:
         logits, levels = self._logits(outputs), images.to_levels(observed, self.spec.levels)
         return -F.cross_entropy(logits.flatten(0, -2), levels.flatten(), reduction="none").view(len(outputs), -1).sum(1)
+
+    def typical(self, observed: Tensor) -> Tensor:
+        counts = F.one_hot(images.to_levels(observed, self.spec.levels), self.spec.levels).sum(0)  # (C, H, W, L)
+        overall = counts.sum((0, 1, 2)) / counts[..., 0].numel()
+        # A level that a pixel has not shown is as likely there as in the image at large, with little weight.
+        return (counts + 0.1 * overall + 1e-3).log().movedim(-1, 1).flatten(0, 1)
 
     def mean(self, outputs: Tensor) -> Tensor:
         grid = images.from_levels(torch.arange(self.spec.levels, device=outputs.device), self.spec.levels)

@@ -69,6 +69,8 @@ class VAE(GenerativeModel):
         "temperature": Knob(1.0, (0.5, 0.7, 0.85, 1.0), "standard deviation of z: more variety, fewer typical images"),
     }
 
+    typical: Tensor
+
     def __init__(
         self,
         spec: DataSpec,
@@ -86,17 +88,29 @@ class VAE(GenerativeModel):
         self.observation = OBSERVATIONS[decoder](spec)
         if self.observation.observed == "binarised images":
             self.likelihood = "lower bound, binarised"
+        outputs = (spec.channels * self.observation.per_value, spec.height, spec.width)
+        self.register_buffer("typical", torch.zeros(outputs))
         self.encoder = encoder_network(spec, 2 * latents, network=network, channels=channels)
         self.decoder = decoder_network(spec, latents, per_value=self.observation.per_value, network=network, channels=channels)
 
     def stages(self) -> list[Stage]:
-        return [Stage(phases=(Phase(name="elbo", modules=(self.encoder, self.decoder, self.observation), loss=self._loss),))]
+        phase = Phase(name="elbo", modules=(self.encoder, self.decoder, self.observation), loss=self._loss)
+        return [Stage(phases=(phase,), prepare=self._prepare)]
+
+    def _prepare(self, batch: Batch) -> None:
+        """Let the decoder begin at the data's averages. It would learn them slowly, and until then the encoder would shift
+        the latents away from the prior to make up for it."""
+        self.typical.copy_(self.observation.typical(self.observation.observe(batch.x, torch.rand_like(batch.x))))
+
+    def _outputs(self, z: Tensor) -> Tensor:
+        """(B, latents) -> what `observation` takes, (B, C * per_value, H, W)."""
+        return self.decoder(z) + self.typical
 
     def _loss(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         observed = self.observation.observe(batch.x, torch.rand_like(batch.x))
         mean, log_var = self._posterior(observed)
         z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
-        fit = self.observation.log_prob(self.decoder(z), observed).mean()
+        fit = self.observation.log_prob(self._outputs(z), observed).mean()
         kl = gaussian_kl(mean, log_var).sum(1).mean()
         loss = min(1.0, progress / WARMUP) * kl - fit
         return {"loss": loss, "elbo": (fit - kl).detach(), "kl": kl.detach()}
@@ -109,7 +123,7 @@ class VAE(GenerativeModel):
     def sample(
         self, noise: Noise, condition: Condition, *, pixel_noise: float = 0.0, temperature: float = 1.0, **knobs: float
     ) -> Tensor:
-        outputs = self.decoder(temperature * noise.normal(self.latents))
+        outputs = self._outputs(temperature * noise.normal(self.latents))
         x = self.observation.mean(outputs)
         if pixel_noise:
             x = x.lerp(self.observation.draw(outputs, noise), pixel_noise)
@@ -135,7 +149,7 @@ class VAE(GenerativeModel):
     def _fit_at_draw(self, observed: Tensor, mean: Tensor, log_var: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """log p(x|z) (B,) at a draw z (B, latents) from q(z|x), and z."""
         z = mean + (0.5 * log_var).exp() * noise.normal(self.latents)
-        return self.observation.log_prob(self.decoder(z), observed), z
+        return self.observation.log_prob(self._outputs(z), observed), z
 
     def _log_weight(self, observed: Tensor, mean: Tensor, log_var: Tensor, noise: Noise) -> Tensor:
         """(B,) log of p(x, z) / q(z|x) at a draw from q."""
@@ -150,7 +164,7 @@ class VAE(GenerativeModel):
 
     def decode(self, z: Tensor) -> Tensor:
         """(B, latents) -> (B, C, H, W), the mean of p(x|z)."""
-        return self.observation.mean(self.decoder(z))
+        return self.observation.mean(self._outputs(z))
 
     @torch.no_grad()
     def diagnostics(self, batch: Batch) -> dict[str, float]:
