@@ -62,7 +62,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     suggestion = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
-    return UsageError("E-NAME", f"no {kind.removesuffix('s')} named {name!r}", hint=suggestion)
+    one = f"{kind.removesuffix('ies')}y" if kind.endswith("ies") else kind.removesuffix("s")
+    return UsageError("E-NAME", f"no {one} named {name!r}", hint=suggestion)
 
 
 def _modules(kind: Kind) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,15 @@ from typing import Any
 import torch
 
 from genbench import catalog, images
+from genbench.bench.config import check_config
 from genbench.bench.jobs import changed_recipe
 from genbench.bench.measure import condition_of
 from genbench.data.dataset import open_dataset
 from genbench.data.memory import examples_on
 from genbench.errors import UsageError
 from genbench.evaluation import environment
-from genbench.files import atomic_path
+from genbench.files import atomic_path, sha256
+from genbench.models.base import GenerativeModel
 from genbench.training.budget import Budget
 from genbench.training.loop import train
 from genbench.training.processes import joined
@@ -50,8 +54,13 @@ def train_by_hand(
     torch.manual_seed(seed)
     model = build_model(name, dataset.spec, args)
     examples = examples_on(dataset.train, chosen)
+    facts = {"args": args, "data": data, "image_size": image_size}
     with joined(chosen) as processes:
-        trained = train(model, examples, budget=budget, recipe=recipe, seed=seed, folder=folder, device=chosen, **settings)
+        if processes.leads:
+            recorded = {"model": name, **facts, "recipe": dataclasses.asdict(recipe), "budget": str(budget), "seed": seed}
+            check_config(folder, json.loads(json.dumps(recorded)))
+        settings |= {"recipe": recipe, "seed": seed, "folder": folder, "device": chosen, "facts": {"args": args}}
+        trained = train(model, examples, budget=budget, **settings)
         if processes.leads:
             save_model(folder, model, name=name, args=args)
     return trained
@@ -62,28 +71,40 @@ def sample_by_hand(
     folder: Path,
     n: int,
     *,
-    knobs: Mapping[str, float],
+    changes: Mapping[str, Mapping[str, Any]],
     data: str | None,
     seed: int,
     batch_size: int,
     device: str,
     progress: Callable[[str, int, int], None],
 ) -> int:
-    """Write samples 0..n-1 as PNG files; those that are there already stay. Returns how many were written."""
+    """Write samples 0..n-1 as PNG files; those that are there already stay. Returns how many were written.
+
+    changes: {"knobs": {...}}, differences from the model's own.
+    """
     from PIL import Image
+
+    unknown = [key for key in changes if key != "knobs"]
+    if unknown:
+        raise catalog.unknown("settings", unknown[0], ["knobs"])
+    knobs = changes.get("knobs", {})
 
     model = load_model(run).to(environment.choose_training_device(device))
     if model.spec.is_points:
         raise UsageError("E-POINTS", f"{run} models points of the plane, which are no images", hint="see `genbench run`")
-    for knob in knobs:
+    for knob, value in knobs.items():
         if knob not in model.knobs:
-            raise catalog.unknown(f"knobs of {type(model).__name__}", knob, model.knobs)
+            raise catalog.unknown(f"knobs of {model.title}", knob, model.knobs)
+        if not isinstance(value, (int, float)):
+            raise UsageError("E-KNOB", f"knobs.{knob} = {value!r} is no number", hint=model.knobs[knob].effect)
     condition = None
-    if model.task not in ("unconditional", "single_image", "class"):
-        if data is None:
-            what = f"{type(model).title} makes images from a condition ({model.task})"
-            raise UsageError("E-CONDITION", what, hint="name a dataset to take the conditions from with --data")
-        condition = condition_of(model, n, open_dataset(data, task=model.task).test)
+    if data is not None:
+        condition = condition_of(model, n, open_dataset(data, task=model.task, image_size=_resized(model, data)).test)
+    elif model.conditional and model.task != "class":
+        what = f"{model.title} makes images from a condition ({model.task})"
+        raise UsageError("E-CONDITION", what, hint="name a dataset to take the conditions from with --data")
+    origin = {"model": sha256(run / "model.safetensors"), "seed": seed, "knobs": dict(knobs), "data": data}
+    check_config(folder, origin, name="samples.json")
     missing = [index for index in range(n) if not _path(folder, index).is_file()]
     for start in range(0, len(missing), batch_size):
         chosen = missing[start : start + batch_size]
@@ -103,6 +124,12 @@ def sample_by_hand(
                     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(temporary, format="PNG")
         progress("sampling", start + len(chosen), len(missing))
     return len(missing)
+
+
+def _resized(model: GenerativeModel, data: str) -> int | None:
+    """The size to bring conditions to: that of the model, but where it is the data's own."""
+    known = data in catalog.names("datasets") and catalog.find("datasets", data).size == (model.spec.height, model.spec.width)
+    return None if known else model.spec.height
 
 
 def _path(folder: Path, index: int) -> Path:

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 from genbench import catalog
-from genbench.bench.suite import Entry, Suite, mistakes
+from genbench.bench.suite import SHARED, Entry, Suite, mistakes
 from genbench.data.dataset import Dataset, open_dataset
 from genbench.errors import GenbenchError, UsageError
 from genbench.evaluation.request import parse_all
 from genbench.models.base import GenerativeModel
 from genbench.models.stages import Recipe
+from genbench.training.loop import Precision
 from genbench.training.saved import build_model
 
 
@@ -29,6 +31,8 @@ class Job:
     entry: Entry
     seed: int
     folder: Path
+    precision: Precision = "auto"
+    compiled: bool = False
 
     @property
     def name(self) -> str:
@@ -46,17 +50,15 @@ class Job:
     def config(self) -> dict[str, Any]:
         """Everything that decides the outcome, resolved; what `config.json` of the folder holds."""
         return {
-            "dataset": self.suite.dataset,
-            "image_size": self.suite.image_size,
-            "metrics": self.suite.metrics,
-            "num_images": self.suite.num_images,
-            "num_scored": self.suite.num_scored,
+            **{name: getattr(self.suite, name) for name in SHARED},
             "threads": self.suite.threads,
             "budget": str(self.suite.budget_of(self.entry)),
             "model": self.entry.model,
             "args": self.entry.args,
             "recipe": {name: _plain(value) for name, value in dataclasses.asdict(self.recipe()).items()},
             "knobs": self.entry.knobs,
+            "precision": self.precision,
+            "compiled": self.compiled,
             "seed": self.seed,
         }
 
@@ -65,7 +67,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def plan(suite: Suite, name: str, folder: Path) -> list[Job]:
+def plan(suite: Suite, name: str, folder: Path, *, precision: Precision = "auto", compiled: bool = False) -> list[Job]:
     """All jobs of a suite, in order: every entry under the first seed, then under the second, ....
 
     Opens the data, resolves every metric and builds every model once. Raises UsageError that lists all mistakes.
@@ -78,8 +80,7 @@ def plan(suite: Suite, name: str, folder: Path) -> list[Job]:
         except GenbenchError as error:
             found.append(f"{place}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
-    if not is_points(suite):
-        attempt("metrics", lambda: parse_all(suite.metrics, None, "fp32", has_reference=True))
+    attempt("metrics", lambda: _check_metrics(suite))
     labels = [entry.name for entry in suite.entries]
     for entry in suite.entries:
         place = f"entry {entry.label or entry.model!r}"
@@ -88,7 +89,23 @@ def plan(suite: Suite, name: str, folder: Path) -> list[Job]:
         attempt(place, lambda entry=entry: _check_entry(suite, entry))  # type: ignore[misc]
     if found:
         raise mistakes(name, list(dict.fromkeys(found)))
-    return [Job(suite, entry, seed, folder / entry.name / f"seed{seed}") for seed in suite.seeds for entry in suite.entries]
+    return [
+        Job(suite, entry, seed, folder / entry.name / f"seed{seed}", precision, compiled)
+        for seed in suite.seeds
+        for entry in suite.entries
+    ]
+
+
+def _check_metrics(suite: Suite) -> None:
+    if not is_points(suite):
+        parse_all(suite.metrics, None, "fp32", has_reference=True)
+        return
+    for name in suite.metrics:
+        takes = catalog.find("metrics", name).takes
+        has_modes = hasattr(catalog.find("datasets", suite.dataset), "modes")
+        if takes not in ("points", "distributions", "features") or (takes == "points" and not has_modes):
+            hint = "points of the plane take fid and kid, computed on coordinates; ring and grid also mode_coverage"
+            raise UsageError("E-POINTS", f"{name} cannot be measured on {suite.dataset}", hint=hint)
 
 
 def is_points(suite: Suite) -> bool:
@@ -123,10 +140,10 @@ def changed_recipe(recipe: Recipe, changes: typing.Mapping[str, Any]) -> Recipe:
     for name in changes:
         if name not in known:
             raise catalog.unknown("keys of a recipe", name, known)
-    hints = typing.get_type_hints(Recipe)
-    for name, value in changes.items():
-        if typing.get_origin(hints[name]) is typing.Literal and value not in typing.get_args(hints[name]):
-            allowed = ", ".join(typing.get_args(hints[name]))
-            raise UsageError("E-RECIPE", f"recipe.{name} = {value!r}", hint=f"one of: {allowed}")
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
-    return dataclasses.replace(recipe, **values)
+    try:
+        return TypeAdapter(Recipe).validate_python(dataclasses.asdict(recipe) | values)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        what = f"recipe.{wrong['loc'][0]} = {changes.get(str(wrong['loc'][0]))!r}: {wrong['msg'].lower()}"
+        raise UsageError("E-RECIPE", what, hint="see genbench.models.stages.Recipe") from error

@@ -18,13 +18,15 @@ from genbench.data.dataset import Dataset
 from genbench.estimate import Better
 from genbench.evaluation.evaluate import evaluate
 from genbench.evaluation.evaluator import Evaluator
+from genbench.features._precision import computing
 from genbench.metrics.base import FeatureSet
-from genbench.models.base import GenerativeModel, Scores
+from genbench.models.base import GenerativeModel, Scores, device_of
 from genbench.seeding import Noise
 
+VALIDATION_SEED = 10_000
 SAMPLE_SEED = 20_000  # apart from the seeds of training, so that no sample's chance was a training step's
 VALIDATION_SAMPLES = 128
-SCORE_BATCH = 64
+CPU_BATCH, CUDA_BATCH = 64, 512  # of sampling; they change no image
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,22 @@ class Sampled:
     seconds: float
 
 
-def sample(model: GenerativeModel, n: int, held_out: Examples, knobs: dict[str, float], *, seed: int = 0) -> Sampled:
+def sample(
+    model: GenerativeModel, n: int, held_out: Examples, knobs: dict[str, float], *, seed: int, purpose: int = SAMPLE_SEED
+) -> Sampled:
     """`n` samples; where the model needs a condition, sample i gets that of held-out example i, in turn."""
     condition = condition_of(model, n, held_out)
+    device = device_of(model)
     started = time.perf_counter()
-    drawn = model.generate(n, seed=SAMPLE_SEED + seed, condition=condition, knobs=knobs)
+    with computing("fp32", device):
+        batch_size = CUDA_BATCH if device.type == "cuda" else CPU_BATCH
+        drawn = model.generate(n, seed=purpose + seed, condition=condition, knobs=knobs, batch_size=batch_size)
     return Sampled(drawn, (time.perf_counter() - started) / n)
 
 
 def condition_of(model: GenerativeModel, n: int, held_out: Examples) -> Condition | None:
-    if model.task in ("unconditional", "single_image", "video"):
-        return None
-    return held_out.condition().select(torch.arange(n) % len(held_out))
+    """The conditions of the first `n` held-out examples, again from the first when they end; None for a model without."""
+    return held_out.select(torch.arange(n) % len(held_out)).condition() if model.conditional else None
 
 
 def stored(samples: Tensor) -> Tensor:
@@ -54,11 +60,13 @@ def stored(samples: Tensor) -> Tensor:
     return images.to_uint8(samples)
 
 
-def quality(samples: Tensor, suite: Suite, dataset: Dataset) -> Quality:
+def quality(samples: Tensor, suite: Suite, dataset: Dataset, device: torch.device) -> Quality:
     """The suite's metrics on samples in [-1, 1], against the training split."""
     if is_points(suite):
-        return Quality(points=measure_points(samples.flatten(1), suite, dataset))
-    return Quality(evaluation=evaluate(stored(samples), ref=reference(suite, dataset), metrics=suite.metrics, allow_small=True))
+        return Quality(points=measure_points(samples.flatten(1), suite, dataset.train))
+    real = reference(suite, dataset)
+    measured = evaluate(stored(samples), ref=real, metrics=suite.metrics, device=str(device), allow_small=True)
+    return Quality(evaluation=measured)
 
 
 def reference(suite: Suite, dataset: Dataset) -> Any:
@@ -67,17 +75,18 @@ def reference(suite: Suite, dataset: Dataset) -> Any:
     return f"{suite.dataset}/train" if named else dataset.train.images
 
 
-def measure_points(points: Tensor, suite: Suite, dataset: Dataset) -> dict[str, Measurement]:
+def measure_points(points: Tensor, suite: Suite, real: Examples) -> dict[str, Measurement]:
     """Metrics on the coordinates themselves: distances between distributions, and modes found where they are known."""
     mixture = catalog.find("datasets", suite.dataset)
-    real = FeatureSet(features=dataset.train.images.flatten(1))
     found = {}
     for name in suite.metrics:
         metric = catalog.find("metrics", name)
         if metric.takes == "points":
             estimates = metric.compute(fake=points, modes=mixture.modes, sigma=mixture.sigma)
         else:
-            estimates = metric.compute(real=real, fake=FeatureSet(features=points))
+            sides = {"real": FeatureSet(features=real.images.flatten(1)), "fake": FeatureSet(features=points)}
+            named = {f"{reported}@coordinates": estimate for reported, estimate in metric.compute(**sides).items()}
+            estimates = named
         for reported, estimate in estimates.items():
             found[reported] = Measurement(value=float(estimate), se=estimate.se, n=estimate.n, better=estimate.better)
     return found
@@ -86,27 +95,28 @@ def measure_points(points: Tensor, suite: Suite, dataset: Dataset) -> dict[str, 
 class Validation:
     """The number that chooses the best checkpoint: the suite's first metric of a few samples, against the validation split."""
 
-    def __init__(self, suite: Suite, dataset: Dataset, knobs: dict[str, float]) -> None:
+    def __init__(self, suite: Suite, dataset: Dataset, knobs: dict[str, float], device: torch.device) -> None:
         self._suite, self._dataset, self._knobs = suite, dataset, knobs
         self._evaluator: Evaluator | None = None
         if not is_points(suite):
-            self._evaluator = Evaluator(ref=dataset.validation.images, metrics=suite.metrics[:1], allow_small=True)
+            real = dataset.validation.images
+            self._evaluator = Evaluator(ref=real, metrics=suite.metrics[:1], device=str(device), allow_small=True)
 
     def __call__(self, model: GenerativeModel) -> float:
         """Lower is better."""
-        samples = sample(model, VALIDATION_SAMPLES, self._dataset.validation, self._knobs).samples
+        held_out = self._dataset.validation
+        samples = sample(model, VALIDATION_SAMPLES, held_out, self._knobs, seed=0, purpose=VALIDATION_SEED).samples
         if self._evaluator is None:
-            first = next(iter(measure_points(samples.flatten(1), self._suite, self._dataset).values()))
+            first = next(iter(measure_points(samples.flatten(1), self._suite, held_out).values()))
             return first.value if first.better == "lower" else -first.value
         self._evaluator.reset()
         self._evaluator.update(stored(samples))
         measured = self._evaluator.result().metrics[0]
         if measured.value is None:
-            return float("inf")
+            raise ValueError(f"{measured.name} of {VALIDATION_SAMPLES} validation samples has no value: {measured.reason}")
         return measured.value if measured.better == "lower" else -measured.value
 
 
-@torch.no_grad()
 def likelihood(model: GenerativeModel, test: Examples, n: int, device: torch.device) -> Likelihood | None:
     """Bits per dimension of the first `n` test images (nats for continuous data); None for a model that gives none.
 
@@ -115,10 +125,11 @@ def likelihood(model: GenerativeModel, test: Examples, n: int, device: torch.dev
     if not isinstance(model, Scores):
         return None
     parts = []
-    for start in range(0, min(n, len(test)), SCORE_BATCH):
-        chosen = test.select(slice(start, min(start + SCORE_BATCH, n, len(test)))).to(device)
+    for start in range(0, min(n, len(test)), CPU_BATCH):
+        chosen = test.select(slice(start, min(start + CPU_BATCH, n, len(test)))).to(device)
         noise = Noise(SAMPLE_SEED, range(start, start + len(chosen)), device=device)
-        parts.append(model.log_prob(chosen.batch(), noise).double().cpu())
+        with computing("fp32", device):
+            parts.append(model.log_prob(chosen.batch(), noise).double().cpu())
     nats = torch.cat(parts)
     continuous = model.spec.levels == 0
     values = nats if continuous else images.bits_per_dim(nats, model.spec.dimensions)

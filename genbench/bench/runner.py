@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,20 @@ import torch
 
 from genbench import catalog
 from genbench.bench import measure
+from genbench.bench.config import check_config, compare_config
 from genbench.bench.grid import save_grid
 from genbench.bench.jobs import Job, dataset_for, plan
+from genbench.bench.pool import run_apart
 from genbench.bench.record import Best, Cost, Quality, Record
-from genbench.bench.suite import Suite
+from genbench.bench.suite import SHARED, Suite
 from genbench.data.dataset import Dataset, open_dataset
 from genbench.data.memory import examples_on
-from genbench.errors import GenbenchError, UsageError
+from genbench.errors import GenbenchError, SetupError, UsageError
 from genbench.evaluation import environment
 from genbench.files import write_atomic
 from genbench.models.base import Diagnoses, GenerativeModel
-from genbench.training.loop import train
+from genbench.training.loop import Precision, train
+from genbench.training.processes import alone
 from genbench.training.saved import save_model
 from genbench.training.state import Trained
 
@@ -42,54 +43,63 @@ def silent(name: str, event: str) -> None:
 
 
 def run_suite(
-    suite: Suite, name: str, folder: Path, *, device: str = "auto", jobs: int = 1, tell: Tell = silent, **settings: Any
+    suite: Suite,
+    name: str,
+    folder: Path,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    compiled: bool = False,
+    jobs: int = 1,
+    tell: Tell = silent,
 ) -> list[Record]:
     """Run what is not finished yet and return the record of every run, that of the held-out data first.
 
     A failed entry is a record with its error, and the others go on; repeating the command tries it again. `jobs` runs
     so many entries at a time, each in a process of its own with the suite's number of threads.
 
-    Raises UsageError where the suite is wrong, or the folder holds results of another configuration.
+    Raises UsageError where the suite is wrong, the device is not there, or the folder holds results of another
+    configuration.
     """
-    planned = plan(suite, name, folder)
+    if not alone():
+        hint = "start it without torchrun; `--jobs` runs entries side by side, and `genbench train` takes torchrun"
+        raise UsageError("E-PROCESSES", "a suite is run by one process", hint=hint)
+    if jobs < 1:
+        raise UsageError("E-USAGE", f"--jobs {jobs}", hint="at least one entry at a time")
+    environment.choose_training_device(device)
+    planned = plan(suite, name, folder, precision=precision, compiled=compiled)
     for job in planned:
-        _check_folder(job)
+        compare_config(job.folder, job.config())
     unfinished = [job for job in planned if not _finished(job)]
     for job in planned:
         if job not in unfinished:
             tell(job.name, "finished before")
-    records = [_held_out(suite, folder)]
-    for job, outcome in _run_all(unfinished, device, jobs, settings):
+    records = [_held_out(suite, folder, device)]
+    for job, outcome in _run_all(unfinished, device, jobs):
         tell(job.name, outcome)
     return records + [Record.load(job.folder) for job in planned]
 
 
-def _run_all(jobs: list[Job], device: str, processes: int, settings: dict[str, Any]) -> Iterator[tuple[Job, str]]:
-    if processes == 1 or len(jobs) < 2:
-        for job in jobs:
-            yield job, run_job(job, device, settings)
+def _run_all(jobs: list[Job], device: str, processes: int) -> Iterator[tuple[Job, str]]:
+    work = partial(run_job, device=device)
+    if processes == 1:
+        yield from ((job, work(job)) for job in jobs)
         return
-    # A fresh process for each entry: its memory is its own, and what it leaves behind goes with it.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        waiting = {pool.submit(run_job, job, device, settings): job for job in jobs}
-        try:
-            for future in as_completed(waiting):
-                job, error = waiting[future], future.exception()
-                if error is not None:  # the process itself died: out of memory, or killed
-                    _fail(job, error)
-                yield job, f"failed: {error}" if error is not None else future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for job, outcome in run_apart(work, jobs, processes):
+        if outcome is None:
+            error = SetupError("E-DIED", "its process died", hint="out of memory? try fewer --jobs")
+            _fail(job, error)
+            outcome = f"failed: {error.message}"
+        yield job, outcome
 
 
-def run_job(job: Job, device: str, settings: dict[str, Any]) -> str:
+def run_job(job: Job, device: str) -> str:
     """Run one entry under one seed to its record; the sentence that says how it went."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(job.suite.threads)
     started = time.perf_counter()
     try:
-        record = _run(job, environment.choose_training_device(device), settings)
+        torch.set_num_threads(job.suite.threads)
+        record = _run(job, environment.choose_training_device(device))
     except Exception as error:  # whatever it is, the other entries go on
         _fail(job, error)
         return f"failed: {error}".splitlines()[0]
@@ -99,15 +109,15 @@ def run_job(job: Job, device: str, settings: dict[str, Any]) -> str:
     return f"done in {time.perf_counter() - started:.0f} s; {_headline(record)}"
 
 
-def _run(job: Job, device: torch.device, settings: dict[str, Any]) -> Record:
+def _run(job: Job, device: torch.device) -> Record:
     suite, dataset = job.suite, dataset_for(job.suite, job.entry)
-    write_atomic(job.folder / "config.json", json.dumps(job.config(), indent=1))
+    check_config(job.folder, job.config())
     model = job.build(dataset)
     n = suite.num_images or len(dataset.test)
     untrained = None
     if job.seed == suite.seeds[0]:
         samples = measure.sample(model.to(device), n, dataset.test, job.entry.knobs, seed=job.seed).samples
-        untrained = measure.quality(samples, suite, dataset)
+        untrained = measure.quality(samples, suite, dataset, device)
     trained = train(
         model,
         examples_on(dataset.train, device),
@@ -116,17 +126,19 @@ def _run(job: Job, device: torch.device, settings: dict[str, Any]) -> Record:
         seed=job.seed,
         folder=job.folder,
         device=device,
-        validate=measure.Validation(suite, dataset, job.entry.knobs),
-        **settings,
+        validate=measure.Validation(suite, dataset, job.entry.knobs, device),
+        precision=job.precision,
+        compiled=job.compiled,
+        facts={"args": job.entry.args},
     )
-    final, seconds = _measured(job, model, dataset, n, "samples.png")
+    final, seconds = _measured(job, model, dataset, n, "samples.png", device)
     likelihood = measure.likelihood(model, dataset.test, suite.num_scored, device)
     diagnostics = _diagnostics(model, dataset, device)
     save_model(job.folder, model, name=job.entry.model, args=job.entry.args)
     return Record(
         **_facts(job),
         final=final,
-        best=_best(job, model, dataset, n, trained, final),
+        best=_best(job, model, dataset, n, trained, final, device),
         untrained=untrained,
         likelihood=likelihood,
         cost=_cost(job, model, trained, seconds),
@@ -146,22 +158,27 @@ def _facts(job: Job) -> dict[str, Any]:
     }
 
 
-def _measured(job: Job, model: GenerativeModel, dataset: Dataset, n: int, picture: str) -> tuple[Quality, float]:
+def _measured(
+    job: Job, model: GenerativeModel, dataset: Dataset, n: int, picture: str, device: torch.device
+) -> tuple[Quality, float]:
     """Quality of fresh samples and the time each took; the first of them go into a picture."""
     sampled = measure.sample(model, n, dataset.test, job.entry.knobs, seed=job.seed)
     save_grid(job.folder / picture, sampled.samples[: n if model.spec.is_points else GRID])
-    return measure.quality(sampled.samples, job.suite, dataset), sampled.seconds
+    return measure.quality(sampled.samples, job.suite, dataset, device), sampled.seconds
 
 
-def _best(job: Job, model: GenerativeModel, dataset: Dataset, n: int, trained: Trained, final: Quality) -> Best | None:
-    """The quality of the checkpoint that validated best; changes the model's weights."""
+def _best(
+    job: Job, model: GenerativeModel, dataset: Dataset, n: int, trained: Trained, final: Quality, device: torch.device
+) -> Best | None:
+    """The quality of the checkpoint that validated best, kept as a model in the folder `best`; changes the model's weights."""
     if trained.best is None or trained.best_weights is None:
         return None
     if trained.best.steps == trained.used.steps:
         quality = final
     else:
         model.load_state_dict(trained.best_weights)
-        quality, _ = _measured(job, model, dataset, n, "best.png")
+        save_model(job.folder / "best", model, name=job.entry.model, args=job.entry.args)
+        quality, _ = _measured(job, model, dataset, n, "best/samples.png", device)
     return Best(steps=trained.best.steps, validation=trained.best.value, quality=quality)
 
 
@@ -194,10 +211,10 @@ def _diagnostics(model: GenerativeModel, dataset: Dataset, device: torch.device)
     return {name: value if abs(value) < float("inf") else None for name, value in found.items()}
 
 
-def _held_out(suite: Suite, folder: Path) -> Record:
+def _held_out(suite: Suite, folder: Path, device: str) -> Record:
     """The ceiling: real test images measured as if they were samples."""
     place = folder / "held-out"
-    config = suite.model_dump(include={"dataset", "metrics", "num_images", "image_size"})
+    config = suite.model_dump(include=set(SHARED))
     if (place / "result.json").is_file() and (found := Record.load(place)).config == config:
         return found
     dataset = open_dataset(suite.dataset, image_size=suite.image_size)
@@ -208,7 +225,7 @@ def _held_out(suite: Suite, folder: Path) -> Record:
         family="data",
         task="unconditional",
         config=config,
-        final=measure.quality(real, suite, dataset),
+        final=measure.quality(real, suite, dataset, environment.choose_training_device(device)),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     record.save(place)
@@ -217,19 +234,6 @@ def _held_out(suite: Suite, folder: Path) -> Record:
 
 def _finished(job: Job) -> bool:
     return (job.folder / "result.json").is_file() and Record.load(job.folder).error is None
-
-
-def _check_folder(job: Job) -> None:
-    """Results of another configuration are never mixed in or written over."""
-    path = job.folder / "config.json"
-    if not path.is_file():
-        return
-    kept, own = json.loads(path.read_text()), json.loads(json.dumps(job.config()))
-    differing = [name for name in own if kept.get(name) != own[name]]
-    if differing:
-        name = differing[0]
-        what = f"{job.name}: the folder holds a run with {name} = {kept.get(name)}, now it is {own[name]}"
-        raise UsageError("E-OTHER-RUN", what, hint=f"choose another folder with -o, or remove {job.folder}")
 
 
 def _fail(job: Job, error: BaseException) -> None:

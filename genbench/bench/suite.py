@@ -25,7 +25,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from genbench import catalog, files
 from genbench.errors import DataError, GenbenchError, UsageError
@@ -33,6 +33,10 @@ from genbench.training.budget import Budget
 
 VERSION = 1
 Scalar = bool | int | float | str | list[int] | list[float]
+
+
+# What must agree for runs to stand in one table.
+SHARED = ("version", "dataset", "image_size", "metrics", "num_images", "num_scored")
 
 
 class _Table(BaseModel):
@@ -75,12 +79,19 @@ class Suite(_Table):
     dataset: str
     metrics: list[str] = Field(min_length=1)
     image_size: int | None = None
-    num_images: int | None = None
-    num_scored: int = 1000
+    num_images: int | None = Field(default=None, ge=2)
+    num_scored: int = Field(default=1000, ge=2)
     seeds: list[int] = Field(default=[0], min_length=1)
-    threads: int = 1
+    threads: int = Field(default=1, ge=1)
     budget: BudgetTable
     entries: list[Entry] = Field(min_length=1)
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("every seed once")
+        return seeds
 
     def budget_of(self, entry: Entry) -> Budget:
         return (entry.budget or self.budget).budget()

@@ -7,21 +7,21 @@ import io
 import json
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from genbench import catalog
 from genbench.bench.record import Cost, Likelihood, Quality, Record
+from genbench.bench.suite import SHARED
 from genbench.errors import IncomparableError, UsageError
 from genbench.estimate import Better, format_value
 
 FLOOR = "untrained, best of all"
-SHARED = ("dataset", "image_size", "metrics", "num_images")  # what must agree for runs to stand in one table
 TEXTS = ("family", "condition", "seeds")  # columns of words
 ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑"}
 NOTE = (
     "± one standard error over samples; in brackets the standard deviation over seeds. best: the checkpoint that did best on "
-    "validation data. ≤ a bound: the true value is at most this. evaluations: network passes per image."
+    "validation data. ≤, ≥: a bound of the true value; kinds of likelihood do not compare. evaluations: passes of the network."
 )
 
 
@@ -34,6 +34,7 @@ class Cell:
     sd: float | None = None
     prefix: str = ""
     suffix: str = ""
+    kind: str = ""
     digits: Callable[[float], str] | None = None
 
     def __str__(self) -> str:
@@ -79,7 +80,7 @@ class Table:
         return [["system", *texts, *arrows], *(left + right for left, right in zip(named, cells, strict=True))]
 
     def failures(self) -> list[str]:
-        """A sentence for each system that failed."""
+        """A sentence for each system that failed, under one seed or all."""
         return [f"failed: {row.label}: {row.error.splitlines()[0]}" for row in self.rows if row.error]
 
 
@@ -135,6 +136,23 @@ def _check_comparable(records: list[Record]) -> None:
                 what = f"{record.label} has {name} = {own}, {records[0].label} has {first}"
                 hint = "make a table of the runs of one suite"
                 raise IncomparableError("E-INCOMPARABLE", f"these runs cannot stand in one table: {what}", hint=hint)
+    _check_labels(records)
+
+
+def _check_labels(records: list[Record]) -> None:
+    """Runs of one label are averaged as seeds, so they must be the same but for the seed."""
+    kept: dict[tuple[str, Any], Record] = {}
+    for record in records:
+        key = (record.label, record.config.get("seed"))
+        first = next((other for (label, _), other in kept.items() if label == record.label), None)
+        if key in kept or (first is not None and _without_seed(first) != _without_seed(record)):
+            what = f"two runs are called {record.label!r} and differ in more than the seed, or have the same"
+            raise IncomparableError("E-INCOMPARABLE", what, hint="give entries labels of their own, or name one folder only")
+        kept[key] = record
+
+
+def _without_seed(record: Record) -> dict[str, Any]:
+    return {name: value for name, value in record.config.items() if name != "seed"}
 
 
 # Column -> what of the cost it shows, and how.
@@ -159,8 +177,9 @@ def _count(value: float) -> str:
 def _row(label: str, group: list[Record], first: str | None) -> Row:
     done = [record for record in group if record.error is None]
     texts = {"family": group[0].family, "condition": _condition(group[0]), "seeds": _seeds(group, done)}
+    error = next((record.error for record in group if record.error), "")
     if not done:
-        return Row(label, texts, error=group[0].error or "")
+        return Row(label, texts, error=error)
     cells = _quality_cells([record.final for record in done if record.final])
     if first is not None:
         best = _quality_cells([record.best.quality for record in done if record.best])
@@ -171,7 +190,7 @@ def _row(label: str, group: list[Record], first: str | None) -> Row:
     costs = [record.cost for record in done if record.cost]
     for name, (read, digits) in COSTS.items() if costs else ():
         cells[name] = Cell(statistics.fmean(map(read, costs)), digits=digits)
-    return Row(label, texts, cells)
+    return Row(label, texts, cells, error)
 
 
 def _condition(record: Record) -> str:
@@ -194,11 +213,11 @@ def _quality_cells(qualities: list[Quality]) -> dict[str, Cell]:
     return cells
 
 
-def _averaged(values: list[float], errors: Sequence[float | None], prefix: str = "", suffix: str = "") -> Cell:
+def _averaged(values: list[float], errors: Sequence[float | None]) -> Cell:
     known = [error for error in errors if error is not None]
     se = statistics.fmean(error**2 for error in known) ** 0.5 if known else None
     sd = statistics.stdev(values) if len(values) > 1 else None
-    return Cell(statistics.fmean(values), se, sd, prefix, suffix)
+    return Cell(statistics.fmean(values), se, sd)
 
 
 LIKELIHOODS = ("bits/dim", "log density")
@@ -218,8 +237,8 @@ def _likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:
     kind, unit = found[0].kind, found[0].unit
     # Bits per dimension of a bound are at least those of the model; a log density in nats at most.
     prefix = "" if kind == "exact" or (unit == "nats" and "exact" in kind) else ("≥ " if unit == "nats" else "≤ ")
-    suffix = f" {KINDS[kind]}"
-    cell = _averaged([one.measured.value for one in found], [one.measured.se for one in found], prefix, suffix)
+    plain = _averaged([one.measured.value for one in found], [one.measured.se for one in found])
+    cell = replace(plain, prefix=prefix, suffix=f" {KINDS[kind]}", kind=kind)
     return {"bits/dim" if unit == "bits/dim" else "log density": cell}
 
 
@@ -276,12 +295,13 @@ def as_csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     parts = [f"{name}{part}" for name in table.columns for part in ("", " se", " sd")]
-    writer.writerow(["system", *TEXTS, *parts, "error"])
+    writer.writerow(["system", *TEXTS, *parts, "likelihood", "error"])
     for row in table.rows:
         cells = [row.cells.get(name) for name in table.columns]
         numbers = [number for cell in cells for number in ((cell.mean, cell.se, cell.sd) if cell else (None,) * 3)]
         texts = [_harmless(text) for text in (row.label, *(row.texts.get(name, "") for name in TEXTS))]
-        writer.writerow([*texts, *("" if number is None else repr(number) for number in numbers), _harmless(row.error)])
+        kind = next((cell.kind for cell in cells if cell and cell.kind), "")
+        writer.writerow([*texts, *("" if number is None else repr(number) for number in numbers), kind, _harmless(row.error)])
     return out.getvalue().rstrip("\n")
 
 
@@ -292,7 +312,8 @@ def _harmless(text: str) -> str:
 
 def as_latex(table: Table) -> str:
     """Two tabulars for booktabs, quality and cost."""
-    return "\n\n".join([_tabular(table.lines(table.quality), 1 + len(TEXTS)), _tabular(table.lines(table.costs, ()), 1)])
+    blocks = [_tabular(table.lines(table.quality), 1 + len(TEXTS)), _tabular(table.lines(table.costs, ()), 1)]
+    return "\n\n".join([*blocks, *(f"% {line}" for line in (*table.failures(), NOTE))])
 
 
 SYMBOLS = {"±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--"}
@@ -326,7 +347,8 @@ def as_json(table: Table) -> str:
 
 
 def _numbers(cell: Cell) -> dict[str, Any]:
-    return {"mean": cell.mean, "se": cell.se, "sd": cell.sd, "text": str(cell)}
+    kind = {"kind": cell.kind} if cell.kind else {}
+    return {"mean": cell.mean, "se": cell.se, "sd": cell.sd, "text": str(cell)} | kind
 
 
 FORMATS: Mapping[str, Callable[[Table], str]] = {

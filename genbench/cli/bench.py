@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from genbench.cli import options
+from genbench.errors import UsageError
 
 SuiteFile = Annotated[str, typer.Argument(metavar="SUITE", help="A TOML file, or the name of a suite: `genbench list suites`.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the runs; by default runs/SUITE.")]
 Jobs = Annotated[int, typer.Option(help="Entries at a time, each in a process with the suite's number of threads.")]
-Only = Annotated[str | None, typer.Option(help="Names or labels of the entries to run, separated by commas.")]
+Only = Annotated[list[str] | None, typer.Option(help="Run this entry alone: its label, or all of a model; may be repeated.")]
 Format = Annotated[str, typer.Option(help="text, markdown, csv, latex or json.")]
 
 
@@ -23,7 +24,7 @@ def run(
     only: Only = None,
     jobs: Jobs = 1,
     format: Format = "text",
-    precision: options.Precision = "auto",
+    precision: options.TrainingPrecision = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -49,13 +50,24 @@ def run(
     if shape not in tables.FORMATS:
         raise tables.unknown_format(shape)
     path = suites.find_suite(suite)
-    wanted = selected(suites.load_suite(path), only)
+    wanted = selected(suites.load_suite(path), only or ())
     folder = out or Path("runs") / path.stem
     tell = (lambda name, event: None) if quiet else _tell
-    records = run_suite(wanted, path.name, folder, device=device, jobs=jobs, tell=tell, precision=precision, compiled=compiled)
+    records = run_suite(
+        wanted,
+        path.name,
+        folder,
+        device=device,
+        precision=precision,  # type: ignore[arg-type]  # checked above
+        compiled=compiled,
+        jobs=jobs,
+        tell=tell,
+    )
     print(tables.render(tables.make_table(records), shape))
     if not quiet:
         print(f"runs: {folder}", file=sys.stderr)
+    if all(record.error for record in records if "model" in record.config):
+        raise UsageError("E-ALL-FAILED", "no entry succeeded", hint=f"each has its error.txt in {folder}")
 
 
 def table(

@@ -15,6 +15,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no n
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights file for the extractor, instead of the download.")]
 Precision = Annotated[str, typer.Option(help="fp32, tf32 (CUDA) or bf16; part of the protocol.")]
+TrainingPrecision = Annotated[str, typer.Option(help="Of training: auto (bf16 on CUDA, else fp32), fp32 or bf16.")]
 BatchSize = Annotated[int, typer.Option(help="Images per step; changes no number.")]
 Workers = Annotated[int | None, typer.Option("--num-workers", help="Processes that decode images; by default one per core.")]
 OnBad = Annotated[str, typer.Option(help="Images that cannot be decoded: fail, or skip (counted and named).")]

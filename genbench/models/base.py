@@ -58,6 +58,11 @@ class GenerativeModel(nn.Module, abc.ABC):
         super().__init__()
         self.spec = spec
 
+    @property
+    def conditional(self) -> bool:
+        """Whether `sample` needs a condition."""
+        return self.task not in ("unconditional", "single_image")
+
     @abc.abstractmethod
     def stages(self) -> list[Stage]:
         """How it is trained, in order. Called once per training run; phases hold bound methods of this very model."""
@@ -92,7 +97,7 @@ class GenerativeModel(nn.Module, abc.ABC):
         for knob in knobs or {}:
             if knob not in self.knobs:
                 raise catalog.unknown(f"knobs of {type(self).title}", knob, self.knobs)
-        device = next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
+        device = device_of(self)
         condition = self._condition(n, first) if condition is None else condition
         was_training = self.training
         self.eval()
@@ -110,11 +115,16 @@ class GenerativeModel(nn.Module, abc.ABC):
         return torch.cat(parts)
 
     def _condition(self, n: int, first: int) -> Condition:
+        if not self.conditional:
+            return Condition()
         if self.task == "class":
             return Condition(labels=torch.arange(first, first + n) % self.spec.classes)
-        if self.task in ("unconditional", "single_image", "video"):
-            return Condition()
         raise ValueError(f"{type(self).__name__} makes images from a condition ({self.task}); pass condition=")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's parameters and buffers lie."""
+    return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
 
 
 @runtime_checkable

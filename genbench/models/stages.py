@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from genbench.batch import Batch, Examples
@@ -31,15 +32,15 @@ class Recipe:
         images seen (Karras et al. 2022); None: the last weights are sampled from.
     """
 
-    lr: float = 1e-3
+    lr: Annotated[float, Field(gt=0)] = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
-    batch_size: int = 64
+    batch_size: Annotated[int, Field(gt=0)] = 64
     optimizer: Literal["adam", "rmsprop"] = "adam"
-    weight_decay: float = 0.0
-    warmup: int = 0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    warmup: Annotated[int, Field(ge=0)] = 0
     decay: Literal["none", "linear", "cosine"] = "none"
-    clip: float | None = None
-    ema: float | None = None
+    clip: Annotated[float, Field(gt=0)] | None = None
+    ema: Annotated[float, Field(gt=0)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,7 @@ class VectorQuantizer(nn.Module):
 
     def nearest(self, z: Tensor) -> Tensor:
         """(B, D, H, W) -> (B, H, W) int64, in float32 whatever the precision: distances of bfloat16 mix up codes."""
-        return torch.cdist(_rows(z), self.codebook).argmin(1).view(len(z), *z.shape[2:])
+        return torch.cdist(_rows(z.detach()), self.codebook).argmin(1).view(len(z), *z.shape[2:])
 
     def lookup(self, indices: Tensor) -> Tensor:
         """(B, H, W) int64 -> (B, D, H, W)."""

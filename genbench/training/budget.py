@@ -68,4 +68,4 @@ class Budget:
         return min(1.0, getattr(used, name) / getattr(self, name))
 
     def __str__(self) -> str:
-        return next(f"{value} {name}" for name, value in asdict(self).items() if value is not None)
+        return next(f"{value:.12g} {name}" for name, value in asdict(self).items() if value is not None)

@@ -35,6 +35,7 @@ from genbench.training.stream import Stream
 from genbench.training.turn import Turn
 
 Validate = Callable[[GenerativeModel], float]
+Precision = Literal["auto", "fp32", "bf16"]
 Report = Callable[[Mapping[str, Any]], None]
 
 PREPARED = 1024  # examples for data-dependent initialisation
@@ -62,7 +63,7 @@ def train(
     seed: int = 0,
     folder: Path | None = None,
     device: torch.device | str = "cpu",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    precision: Precision = "auto",
     compiled: bool = False,
     tensorboard: bool = False,
     checkpoint_every: float = 60.0,

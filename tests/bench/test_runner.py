@@ -5,16 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from genbench.bench.measure import SAMPLE_SEED
+from genbench.bench.pool import run_apart
 from genbench.bench.record import Record, records_below
 from genbench.bench.runner import HELD_OUT, run_suite
 from genbench.bench.suite import Suite
 from genbench.bench.table import FLOOR, FORMATS, make_table, render
+from genbench.cli import run
 from genbench.errors import DataError, IncomparableError, UsageError
+from genbench.images import to_uint8
 from genbench.training.saved import load_model
 
 
@@ -69,7 +79,10 @@ def test_only_the_first_seed_measures_the_untrained(runs: tuple[Path, list[Recor
 def test_the_stored_model_gives_the_pictured_samples(runs: tuple[Path, list[Record]]) -> None:
     folder, _ = runs
     model = load_model(folder / "gaussian" / "seed0")
-    assert model.generate(3).shape == (3, 1, 8, 8)
+    with Image.open(folder / "gaussian/seed0/samples.png") as picture:
+        pictured = picture.convert("L").getpixel((5, 5))
+    first = to_uint8(model.generate(1, seed=SAMPLE_SEED))[0, 0, 0, 0]
+    assert pictured == int(first)
 
 
 def test_nothing_finished_is_repeated(runs: tuple[Path, list[Record]]) -> None:
@@ -116,6 +129,43 @@ def test_processes_give_the_same_numbers(runs: tuple[Path, list[Record]], tmp_pa
         assert record.final is not None
         assert kept.final is not None
         assert record.final.values()["fd@tiny"].value == pytest.approx(kept.final.values()["fd@tiny"].value, rel=1e-4)
+
+
+def test_a_process_that_dies_takes_no_other_with_it() -> None:
+    outcomes = dict(run_apart(dies_at_two, [1, 2, 3, 4], 2))
+    assert outcomes == {1: "1", 2: None, 3: "3", 4: "4"}
+
+
+def dies_at_two(job: int) -> str:
+    if job == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return str(job)
+
+
+def test_an_interruption_stops_the_processes_and_the_command_goes_on_later(tmp_path: Path) -> None:
+    """Ctrl-C in a terminal reaches the whole group; nothing hangs, and the repeated command finishes."""
+    suite = tmp_path / "suite.toml"
+    lines = ["version = 1", 'title = "T"', 'dataset = "digits"', 'metrics = ["fd@tiny"]', "num_images = 100", "num_scored = 10"]
+    lines += ["budget.steps = 100000", "seeds = [0, 1, 2]", "[[entries]]", 'model = "gaussian"', "[[entries]]", 'model = "vae"']
+    suite.write_text("\n".join(lines))
+    command = [sys.executable, "-m", "genbench", "run", str(suite), "-o", str(tmp_path / "runs"), "--jobs", "2"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    log = tmp_path / "runs/vae/seed0/log.jsonl"
+    for _ in range(600):
+        if log.is_file():
+            break
+        time.sleep(0.1)
+    assert log.is_file()
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "repeat the same command" in told
+    assert "failed" not in told
+    assert not (tmp_path / "runs/vae/seed0/result.json").exists()
+    suite.write_text("\n".join(lines).replace("100000", "3"))
+    shutil.rmtree(tmp_path / "runs/vae")
+    shutil.rmtree(tmp_path / "runs/gaussian")
+    assert run(["run", str(suite), "-o", str(tmp_path / "runs"), "-q"]) == 0
 
 
 def test_points_are_measured_on_their_coordinates(tmp_path: Path) -> None:
@@ -187,6 +237,14 @@ def test_hostile_labels_are_harmless(runs: tuple[Path, list[Record]]) -> None:
     assert "'=cmd" in render(table, "csv")
     assert r"=cmd\|'" in render(table, "markdown")
     assert r"\& 100\%\_x" in render(table, "latex")
+
+
+def test_runs_of_one_label_differ_in_the_seed_alone(runs: tuple[Path, list[Record]]) -> None:
+    vae = next(record for record in runs[1] if record.label == "VAE")
+    longer = vae.model_copy(update={"config": vae.config | {"budget": "9 steps", "seed": 9}})
+    for other in (longer, vae):
+        with pytest.raises(IncomparableError, match="two runs are called 'VAE'"):
+            make_table([*runs[1], other])
 
 
 def test_runs_of_several_suites_do_not_mix(runs: tuple[Path, list[Record]]) -> None:

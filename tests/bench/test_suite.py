@@ -56,10 +56,14 @@ def test_a_job_resolves_its_configuration(tmp_path: Path) -> None:
         ('[[entries]]\nmodel = "realnvp"', "did you mean real_nvp?"),
         ('[[entries]]\nmodel = "vae"\nargs.chanels = 3', "no arguments of vae named 'chanels'"),
         ('[[entries]]\nmodel = "vae"\nrecipe.learning_rate = 3', "no keys of a recipe named 'learning_rate'"),
-        ('[[entries]]\nmodel = "vae"\nrecipe.decay = "sine"', "one of: none, linear, cosine"),
+        ('[[entries]]\nmodel = "vae"\nrecipe.decay = "sine"', "recipe.decay = 'sine'"),
         ('[[entries]]\nmodel = "vae"\nknobs.sharpness = 3', "no knobs of vae named 'sharpness'"),
         ('[[entries]]\nmodel = "pix2pix"', "sources"),
+        ('[[entries]]\nmodel = "vae"\nrecipe.lr = "fast"', "recipe.lr = 'fast'"),
+        ('[[entries]]\nmodel = "vae"\nrecipe.clip = 0', "recipe.clip = 0: input should be greater than 0"),
         ('[[entries]]\nmodel = "vae"\nbudget.seconds = -1', "one positive number"),
+        ("seeds = [0, 0]", "every seed once"),
+        ("threads = 0", "greater than or equal to 1"),
         ('[[entries]]\nmodel = "vae"\n[[entries]]\nmodel = "vae"', "2 entries are called so"),
     ],
 )
@@ -106,7 +110,10 @@ def test_shipped_suites_are_right(name: str, tmp_path: Path, monkeypatch: pytest
 
 def test_some_entries_can_be_chosen() -> None:
     suite: Suite = load_suite(find_suite("demo"))
-    assert [entry.model for entry in selected(suite, "ddpm, GMM").entries] == ["gmm", "ddpm"]
-    assert selected(suite, None) is suite
+    assert [entry.model for entry in selected(suite, ["ddpm", "GMM"]).entries] == ["gmm", "ddpm"]
+    assert selected(suite, ()) is suite
+    digits = load_suite(find_suite("digits"))
+    assert [entry.label for entry in selected(digits, ["VAE, Gaussian"]).entries] == ["VAE, Gaussian"]
+    assert len(selected(digits, ["vae"]).entries) == 3
     with pytest.raises(UsageError, match="did you mean ddpm"):
-        selected(suite, "dpm")
+        selected(suite, ["dpm"])

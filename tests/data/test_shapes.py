@@ -37,6 +37,8 @@ def pictures(size: int) -> Tensor:
 @pytest.mark.parametrize("dataset", SETS)
 def test_every_picture_is_read_back_exactly(dataset: type[Shapes]) -> None:
     assert dataset.describe(pictures(dataset.size[0])) == scenes().descriptions()
+    others = _scene.scenes("test", range(1000))
+    assert dataset.describe(torch.from_numpy(_draw.draw(others, dataset.size[0]))) == others.descriptions()
 
 
 @pytest.mark.parametrize("dataset", SETS)

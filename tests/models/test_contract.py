@@ -11,7 +11,9 @@ import torch
 
 from genbench import catalog
 from genbench.batch import Batch, DataSpec, Examples
+from genbench.errors import UsageError
 from genbench.models.base import Diagnoses, Encodes, GenerativeModel, Restores, Scores
+from genbench.models.stages import Recipe
 from genbench.seeding import Noise
 from genbench.training.budget import Budget
 from genbench.training.loop import train
@@ -20,6 +22,7 @@ from genbench.training.saved import build_model, load_model, save_model
 N = 32
 MODELS = catalog.names("models")
 every_model = pytest.mark.parametrize("name", MODELS)
+grey_and_colour = pytest.mark.parametrize(("channels", "levels"), [(1, 17), (3, 256)])
 
 
 def spec_for(name: str, channels: int, size: int = 8, levels: int = 256) -> DataSpec:
@@ -42,6 +45,11 @@ def examples_for(spec: DataSpec, n: int = N) -> Examples:
 def built(name: str, spec: DataSpec) -> GenerativeModel:
     torch.manual_seed(0)
     return build_model(name, spec, catalog.find("models", name).tiny)
+
+
+def small(model: GenerativeModel) -> Recipe:
+    """The model's recipe with few examples to a step."""
+    return dataclasses.replace(model.recipe, batch_size=8)
 
 
 def batch_for(model: GenerativeModel, n: int = 8) -> Batch:
@@ -75,7 +83,7 @@ def test_says_what_it_is(name: str) -> None:
 
 
 @every_model
-@pytest.mark.parametrize(("channels", "levels"), [(1, 17), (3, 256)])
+@grey_and_colour
 def test_untrained_it_builds_and_samples(name: str, channels: int, levels: int) -> None:
     model = built(name, spec_for(name, channels, levels=levels))
     checked_images(generated(model, 3), model.spec, 3)
@@ -89,15 +97,13 @@ def test_fits_other_sizes(name: str, size: int) -> None:
 
 
 @every_model
-def test_training_changes_every_trainable_parameter(name: str) -> None:
-    model = built(name, spec_for(name, 1, levels=17))
+@grey_and_colour
+def test_training_changes_every_trainable_parameter(name: str, channels: int, levels: int) -> None:
+    model = built(name, spec_for(name, channels, levels=levels))
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    recipe = dataclasses.replace(model.recipe, batch_size=8)
-    steps = 4 * len(model.stages())
+    budget = Budget(steps=4 * len(model.stages()))
     lines: list[dict[str, float]] = []
-    train(
-        model, examples_for(model.spec), budget=Budget(steps=steps), recipe=recipe, report=lambda line: lines.append(dict(line))
-    )
+    train(model, examples_for(model.spec), budget=budget, recipe=small(model), report=lambda line: lines.append(dict(line)))
     after = model.state_dict()
     parameters = {key for key, parameter in model.named_parameters() if parameter.requires_grad}
     same = [key for key in parameters if torch.equal(before[key], after[key])]
@@ -106,6 +112,29 @@ def test_training_changes_every_trainable_parameter(name: str) -> None:
     assert all(tensor.isfinite().all() for tensor in after.values())
     assert lines
     checked_images(generated(model, 3), model.spec, 3)
+
+
+@every_model
+def test_trains_in_bfloat16(name: str) -> None:
+    model = built(name, spec_for(name, 1, levels=17))
+    train(model, examples_for(model.spec), budget=Budget(steps=2 * len(model.stages())), recipe=small(model), precision="bf16")
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+    checked_images(generated(model, 3), model.spec, 3)
+
+
+@every_model
+def test_trains_on_points_or_says_why_not(name: str) -> None:
+    spec = dataclasses.replace(spec_for(name, 2, levels=0), height=1, width=1)
+    try:
+        model = built(name, spec)
+    except UsageError as error:
+        pytest.skip(error.message)
+    points = torch.randn(N, *spec.shape, generator=torch.Generator().manual_seed(0))
+    examples = Examples(images=points, labels=torch.arange(N) % spec.classes if spec.classes else None)
+    train(model, examples, budget=Budget(steps=2 * len(model.stages())), recipe=small(model))
+    samples = model.generate(3, condition=examples.condition().select(slice(0, 3)))
+    assert samples.shape == (3, 2, 1, 1)
+    assert samples.isfinite().all()
 
 
 @every_model
@@ -145,8 +174,9 @@ def test_evaluations_are_counted(name: str) -> None:
 
 
 @every_model
-def test_abilities_keep_their_promise(name: str) -> None:
-    model = built(name, spec_for(name, 1, levels=17)).eval()
+@grey_and_colour
+def test_abilities_keep_their_promise(name: str, channels: int, levels: int) -> None:
+    model = built(name, spec_for(name, channels, levels=levels)).eval()
     batch = batch_for(model)
     if isinstance(model, Scores):
         log_prob = model.log_prob(batch, Noise(0, range(len(batch))))

@@ -280,6 +280,41 @@ def test_the_sampled_sum_is_unbiased() -> None:
     assert 0 < float(found.std()) < 0.05
 
 
+@pytest.mark.parametrize("trained", [False, True])
+def test_probabilities_of_all_tiny_images_sum_to_at_most_one(trained: bool) -> None:
+    """For the network that is right about fair values -1 and 1 they do to 0.3 nats a value, which the variances beta_t cost."""
+    torch.manual_seed(0)
+    spec, draws, known = DataSpec(channels=1, height=2, width=2, levels=2), 200 if trained else 10, path()
+
+    def predict_eps(xt: Tensor, t: Tensor) -> Tensor:
+        signal, noise = (c[t][:, None, None, None] for c in (known.signal, known.noise))
+        return (xt - signal * torch.tanh(signal * xt / noise.square())) / noise
+
+    model = with_network(spec, predict_eps) if trained else DDPM(spec, channels=8)
+    every = images.from_levels(torch.cartesian_prod(*[torch.arange(2)] * 4).view(-1, 1, 2, 2), 2)
+    bound = model.log_prob(Batch(x=every.repeat(draws, 1, 1, 1)), Noise(0, range(16 * draws)))
+    total = float(bound.double().view(draws, 16).mean(0).exp().sum())
+    assert total <= 1
+    assert total > 0.2 or not trained
+
+
+def test_the_bound_is_that_of_levels_and_not_of_8_bits() -> None:
+    """Level 7 of 17 is stored as 112 of 255, 0.004 beside its place; the decoder's deviation is 0.01."""
+    torch.manual_seed(0)
+    model, level = DDPM(DIGITS, channels=8), torch.randint(17, (4, 1, 8, 8))
+    exact = images.from_levels(level, 17)
+    stored = images.to_float(images.to_uint8(exact))
+    assert not torch.equal(stored, exact)
+    found = [model.log_prob(Batch(x=x), Noise(0, range(4))) for x in (exact, stored)]
+    assert torch.equal(*found)
+
+
+def test_odd_sides_are_refused_where_patches_are_seen() -> None:
+    with pytest.raises(ValueError, match="even, not 29x29"):
+        DDPM(DataSpec(channels=1, height=29, width=29), channels=8)
+    assert DDPM(DataSpec(channels=1, height=9, width=9), channels=8).generate(1, knobs={"steps": 1}).shape == (1, 1, 9, 9)
+
+
 @pytest.mark.parametrize("levels", [2, 17, 256])
 def test_decoder_s_probabilities_sum_to_one(levels: int) -> None:
     mean = torch.tensor([-1.0, -0.97, 0.123, 0.4, 1.0])[:, None]

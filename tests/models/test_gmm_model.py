@@ -63,12 +63,17 @@ def test_the_logged_loss_is_the_mean_negative_log_likelihood() -> None:
     assert losses[-1] == pytest.approx(-float(log_prob(model, x).mean()), abs=1e-9)
 
 
-def test_one_component_is_the_gaussian() -> None:
-    x = ring() ** 3
-    mixture, gaussian = GMM(POINTS, components=1), Gaussian(POINTS)
-    fitted(mixture, x)
-    fitted(gaussian, x)
-    torch.testing.assert_close(log_prob(mixture, x), log_prob(gaussian, x), atol=1e-6, rtol=1e-6)
+@pytest.mark.parametrize("levels", [0, 17])
+def test_one_component_is_the_gaussian(levels: int) -> None:
+    """With levels, both give the probability of a level and not the density within it."""
+    spec = DataSpec(channels=1, height=2, width=2, levels=17) if levels else POINTS
+    stored = torch.randint(256, (400, 1, 2, 2), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    stored, x = (stored, images.to_float(stored)) if levels else (ring() ** 3, ring() ** 3)
+    mixture, gaussian = GMM(spec, components=1), Gaussian(spec)
+    fitted(mixture, stored)
+    fitted(gaussian, stored)
+    tolerance = 0.3 if levels else 1e-6  # each fit draws its own dequantisation; the volume of the bins is 8.6 nats
+    torch.testing.assert_close(log_prob(mixture, x), log_prob(gaussian, x), atol=tolerance, rtol=1e-6)
 
 
 def test_density_agrees_with_scikit_learn() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from genbench import images
 from genbench.batch import Batch, Condition, DataSpec, Examples
 from genbench.models.flow.base import ActNorm, Squeeze, inverse_logit, logit
-from genbench.models.flow.real_nvp import Coupling, RealNVP
+from genbench.models.flow.real_nvp import Coupling, RealNVP, _Last
 from genbench.seeding import Noise
 from genbench.training.budget import Budget
 from genbench.training.loop import train
@@ -79,9 +79,27 @@ def test_a_coupling_s_inverse_has_minus_the_sum_of_its_log_scales() -> None:
 
 
 def test_a_scale_stays_below_its_factor() -> None:
-    coupling = Coupling(torch.zeros(1, 2, 2), torch.nn.Conv2d(1, 2, 1))
-    s, _ = coupling._scale_and_shift(1e6 * torch.randn(4, 1, 2, 2))
-    assert s.abs().max() <= 1
+    torch.manual_seed(0)
+    coupling = Coupling(torch.tensor([1.0, 0.0])[:, None, None].expand(2, 2, 2), torch.nn.Conv2d(2, 4, 1))
+    torch.nn.init.constant_(coupling.factor, 0.5)
+    s, _ = coupling._scale_and_shift(1e6 * torch.randn(4, 2, 2, 2))
+    torch.testing.assert_close(s[:, 1].abs(), torch.full((4, 2, 2), 0.5))
+
+
+@pytest.mark.parametrize("spec", [POINTS, grey(8)], ids=["points", "images"])
+def test_autocast_rounds_neither_scales_nor_shifts(spec: DataSpec) -> None:
+    """Where they come from the last layer's bias alone, they are the same numbers in both precisions."""
+    flow = flow_for(spec, channels=8)
+    lasts = [module for module in flow.modules() if isinstance(module, _Last)]
+    assert len(lasts) == sum(isinstance(module, Coupling) for module in flow.modules())
+    for last in lasts:
+        assert isinstance(last.layer, torch.nn.Conv2d | torch.nn.Linear)
+        torch.nn.init.zeros_(last.layer.weight)
+    y = torch.randn(4, *spec.shape)
+    expected = flow.flow(y)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = flow.flow(y)
+    torch.testing.assert_close(found, expected)
 
 
 def test_density_of_points_integrates_to_one() -> None:

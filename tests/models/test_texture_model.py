@@ -27,9 +27,9 @@ def colourful(height: int = 12, width: int = 10) -> Tensor:
     return images.to_uint8(torch.tensor([1.0, -0.5, 0.3]).view(3, 1, 1) * grey + own + ramp)
 
 
-def fitted(kind: Kind, image: Tensor, **arguments: int) -> Texture:
+def fitted(kind: Kind, image: Tensor) -> Texture:
     channels, height, width = image.shape
-    model = Texture(DataSpec(channels=channels, height=height, width=width), kind=kind, **arguments)
+    model = Texture(DataSpec(channels=channels, height=height, width=width), kind=kind)
     (stage,) = model.stages()
     assert stage.fit is not None
     list(stage.fit(Examples(images=image.unsqueeze(0))))
@@ -111,12 +111,3 @@ def test_samples_are_clipped_differ_and_repeat(kind: Kind) -> None:
     assert samples.abs().max() <= 1
     assert len(torch.unique(samples, dim=0)) == 4
     torch.testing.assert_close(model.generate(2, first=2), samples[2:])
-
-
-def test_the_index_chooses_the_example() -> None:
-    first, second = colourful(), colourful().flip(1).roll(3, 0)
-    model = Texture(DataSpec(channels=3, height=12, width=10), index=1)
-    (stage,) = model.stages()
-    assert stage.fit is not None
-    list(stage.fit(Examples(images=torch.stack([first, second]))))
-    torch.testing.assert_close(model.mean + model.spot, periodic_part(images.to_float(second)), atol=1e-6, rtol=0)

@@ -271,7 +271,7 @@ def test_temperature_zero_leaves_one_image() -> None:
 
 
 def test_encoding_takes_no_chance() -> None:
-    model = VAE(DIGITS, decoder="bernoulli", latents=3, channels=4)
+    model = VAE(DIGITS, decoder="bernoulli", latents=3, channels=4).eval()
     x = grid(DIGITS, 2)
     torch.testing.assert_close(model.encode(x), model.encode(x))
     assert model.encode(x).shape == (2, 3)
@@ -315,7 +315,9 @@ def test_training_begins_at_the_data_s_averages(kind: Kind) -> None:
     model = VAE(DIGITS, decoder=kind, latents=2, channels=4)
     generator = torch.Generator().manual_seed(0)
     pixels = torch.rand(1, 1, 8, 8, generator=generator)
-    x = images.from_levels((torch.rand(4000, 1, 8, 8, generator=generator) < pixels).long() * (DIGITS.levels - 1), DIGITS.levels)
+    x = images.from_levels(
+        (torch.rand(4000, 1, 8, 8, generator=generator) < pixels).long() * (DIGITS.levels - 1), DIGITS.levels
+    )
     model._prepare(Batch(x=x))
     for parameter in model.decoder.parameters():
         torch.nn.init.zeros_(parameter)

@@ -131,6 +131,32 @@ def test_the_variance_is_the_likeliest() -> None:
     assert mean(1.0) > max(mean(0.9), mean(1.1))
 
 
+def test_the_variance_is_that_of_all_examples_and_not_of_the_first() -> None:
+    """Folders come class by class: here 3,000 black images, then as many of noise."""
+    made = model().requires_grad_(False)
+    fit = made.stages()[1].fit
+    assert fit is not None
+    black, noise = torch.zeros(3000, 1, 8, 8, dtype=torch.uint8), torch.randint(256, (3000, 1, 8, 8), dtype=torch.uint8)
+    found = {}
+    for name, stored in (("black", black), ("noise", noise), ("both", torch.cat([black, noise]))):
+        list(fit(Examples(images=stored)))
+        found[name] = float(made.variance)
+    assert found["both"] == pytest.approx((found["black"] + found["noise"]) / 2, rel=0.02)
+    assert found["black"] != pytest.approx(found["noise"], rel=0.1)
+
+
+def test_the_codebook_is_part_of_the_phase_that_changes_it() -> None:
+    """Several processes share the buffers of a phase's modules; others would drift apart."""
+    made = model()
+    assert made.quantizer in made.stages()[0].phases[0].modules
+
+
+@pytest.mark.parametrize(("size", "message"), [(1, "points"), (9, "divide by 2, not 9x9"), (30, "divide by 4, not 30x30")])
+def test_what_leaves_no_grid_of_codes_is_refused(size: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        VQVAE(DataSpec(channels=1, height=size, width=size))
+
+
 def test_abilities() -> None:
     made = model()
     assert isinstance(made, Encodes)

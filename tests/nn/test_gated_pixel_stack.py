@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbench.nn.gated_pixel_stack import GatedPixelStack
+from genbench.nn.gated_pixel_stack import GatedPixelStack, _gate
 
 SHAPES = [(1, 5, 6), (3, 3, 4), (2, 1, 1)]
 
@@ -84,6 +84,15 @@ def test_the_context_reaches_every_cell_at_its_place() -> None:
     for y, x in itertools.product(range(4), range(4)):
         (gradient,) = torch.autograd.grad(logits[0, :, 0, y, x].square().sum(), context, retain_graph=True)
         assert (gradient[0, :, y, x] != 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_the_gate_keeps_small_signals(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    features = torch.cat([torch.randn(1, 4, 3, 3) * 1e-3, torch.randn(1, 4, 3, 3)], 1).to(dtype)
+    signal, gate = features.double().chunk(2, 1)
+    tolerance = {torch.bfloat16: 0.02, torch.float32: 1e-3, torch.float64: 1e-12}[dtype]
+    torch.testing.assert_close(_gate(features).double(), signal.tanh() * gate.sigmoid(), rtol=tolerance, atol=1e-7)
 
 
 def test_known_values_stay() -> None:

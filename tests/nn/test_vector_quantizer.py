@@ -26,6 +26,19 @@ def test_the_nearest_code_in_every_cell() -> None:
     assert torch.equal(made.nearest(made.lookup(quantized.indices)), quantized.indices)
 
 
+def test_the_search_keeps_nothing_for_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, whole = quantizer(), torch.cdist
+    seen: list[torch.Tensor] = []
+
+    def distances(rows: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        seen.append(whole(rows, codes))
+        return seen[-1]
+
+    monkeypatch.setattr(torch, "cdist", distances)
+    made.nearest(torch.randn(2, 3, 4, 4, requires_grad=True))
+    assert [found.requires_grad for found in seen] == [False]
+
+
 def test_the_gradient_of_what_follows_is_copied() -> None:
     made, z = quantizer(), torch.randn(2, 3, 4, 4, requires_grad=True)
     weights = torch.randn(2, 3, 4, 4)

@@ -5,8 +5,7 @@ a blind spot of https://arxiv.org/abs/1606.05328. A value is one of `levels`, an
 
 Smaller than the paper: 6 gated layers of 24 features (the paper: 15 of 128), dilated so that they see as far.
 
-Expect on scikit-learn's digits, 30 s of one processor core (1,178 steps): 1.81 bits per dimension on test images and
-fd@tiny 0.48, where samples of a Gaussian with the data's mean and covariance have 4.9.
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations

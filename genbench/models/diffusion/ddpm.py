@@ -5,8 +5,13 @@ Smaller: the U-Net has 32 channels and one block a resolution; from 28 pixels on
 core, it sees patches of 2x2 pixels as channels. On points an MLP takes its place.
 
 Samples are drawn with 50 steps of DDIM (Song et al. 2021, https://arxiv.org/abs/2010.02502) unless asked otherwise;
-steps=1000, eta=1 is the paper's ancestral sampling with the posterior's variance. The guess of the data is clipped to [-1, 1]
-before the next mean is computed from it; clipping behind it, as some code does, changes nothing.
+steps=1000, eta=1 is the paper's ancestral sampling with the posterior's variance. `log_prob` bounds the likelihood of neither:
+it is the bound of the chain of 1000 steps whose variances are beta_t, the paper's other choice.
+
+The guess of the data is clipped to [-1, 1] before the next mean is computed from it; clipping behind it, as some code does,
+changes nothing.
+
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genbench import images
 from genbench.batch import Batch, Condition, DataSpec
 from genbench.models.base import GenerativeModel, Knob, Likelihood
 from genbench.models.diffusion.base import NoisePath, linear_betas
@@ -96,7 +102,10 @@ class DDPM(GenerativeModel):
         are narrow near the data, where the terms are large; the estimate is unbiased whatever they are, as every step is
         in exactly one stratum and equally likely within it.
         """
-        x = batch.x
+        x, levels = batch.x, self.spec.levels
+        if levels:
+            # Stored values are rounded to 8 bits, which moves most levels off their grid and would let their bins overlap.
+            x = images.from_levels(images.to_levels(x, levels), levels)
         total = self._decoder_term(x, noise) + self._prior_term(x)
         for first, size in _strata(self.path.steps):
             t = first + (noise.uniform() * size).long().clamp(max=size - 1)  # rounding can make the product `size`
@@ -151,11 +160,14 @@ def _strata(steps: int) -> list[tuple[int, int]]:
 
 
 class _ImageNetwork(nn.Module):
-    """The U-Net, on patches of 2x2 pixels where images have 28 pixels or more; down to 4 to 8 pixels."""
+    """The U-Net, on patches of 2x2 pixels where images have 28 pixels or more; down to 4 to 8 pixels for images up to 64."""
 
     def __init__(self, spec: DataSpec, channels: int) -> None:
         super().__init__()
         patch = 2 if min(spec.height, spec.width) >= 28 else 1
+        if spec.height % patch or spec.width % patch:
+            size = f"{spec.height}x{spec.width}"
+            raise ValueError(f"images of 28 pixels or more are seen as 2x2 patches: sides must be even, not {size}; resize")
         inputs = spec.channels * patch**2
         multipliers = (1, 2, 2) if min(spec.height, spec.width) >= 16 * patch else (1, 2)
         self.to_patches, self.to_pixels = nn.PixelUnshuffle(patch), nn.PixelShuffle(patch)

@@ -14,8 +14,7 @@ update instead of 60; what keeps it stable is the weight on squared energies, th
 on real images. As in the paper, the noise of the dynamics is far below what theory asks of the step size, which samples at a
 low temperature.
 
-Expect on scikit-learn's digits, 30 s of one processor core (867 updates): fd@tiny 3.5 with 200 steps, 2.6 with 400; samples of
-a Gaussian with the data's mean and covariance have 4.9.
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations

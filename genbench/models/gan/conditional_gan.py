@@ -4,8 +4,7 @@ Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784. The label is one-hot; 
 discriminator as constant planes beside the image. The architecture is DCGAN's (perceptrons for points), where the paper has
 perceptrons with maxout and dropout.
 
-Expect fd@tiny 0.5 on scikit-learn's digits (8x8) after 2,000 steps, 22 s of one core; a Gaussian with the data's mean and
-covariance has 4.9.
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations

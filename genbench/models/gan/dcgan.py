@@ -5,8 +5,7 @@ images leave the generator or enter the discriminator, weights from N(0, 0.02²)
 32 channels at half the image's size, and as many halvings as the image has. Different: normal z for uniform. Samples use the
 running averages of the batch statistics, so that one image does not depend on the others of its batch.
 
-Expect fd@tiny 0.9 on scikit-learn's digits (8x8) after 2,500 steps, half a minute of one core; a Gaussian with the data's
-mean and covariance has 4.9.
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, algorithm 1 with k = 1.
 (ReLU for points), where the paper's discriminator has maxout and dropout; Adam for momentum; normal z for uniform. The loss is
 a choice: "non_saturating", which section 3 recommends, or "minimax", whose gradient vanishes when the discriminator wins.
 
-Expect fd@tiny 0.8 on scikit-learn's digits (8x8) after 5,000 steps, half a minute of one core; a Gaussian with the data's
-mean and covariance has 4.9. On a ring of 8 narrow Gaussians it finds all eight after 4,000 steps, with unequal shares.
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, algorithm 1: lambda 10,
 points on segments between a real and a fake image, no batch normalisation in the critic. Smaller or different: DCGAN's
 convolutions for residual networks (perceptrons for points), 2 critic steps for 5 and lr 1e-3 for 1e-4, which short runs need.
 
-Expect fd@tiny 0.9 on scikit-learn's digits (8x8) after 1,200 steps, half a minute of one core; a Gaussian with the data's
-mean and covariance has 4.9. On a ring of 8 narrow Gaussians it finds all eight after 2,000 steps, with nearly equal shares.
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations

@@ -5,6 +5,11 @@ sampling, is the only noise; its masks then come from the sample's own stream. S
 image has down to one pixel, and the largest patch of the paper's family that fits into the image: 7x7 for 8x8, 16x16 for 16x16
 to 32x32, 70x70 for 128x128 and more. Different: batch normalisation uses running averages when sampling, where the paper
 normalises with the test batch, so that one image does not depend on the others.
+
+Turning night into day on `shapes` is a map of each pixel by itself, which a 1x1 convolution could learn. A low L1 distance
+there shows that the pieces work together, not how good the system is at hard translations.
+
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -109,6 +114,8 @@ class Pix2Pix(GenerativeModel):
 
     def __init__(self, spec: DataSpec, *, channels: int = 32, l1_weight: float = 100.0) -> None:
         super().__init__(spec)
+        if min(spec.height, spec.width) < 4:
+            raise ValueError(f"patches need images of 4x4 pixels at least, not {spec.height}x{spec.width}")
         self.generator, self.critic = UNet(spec, channels), patch_critic(spec, channels)
         self.l1_weight = l1_weight
 

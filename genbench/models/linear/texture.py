@@ -6,6 +6,8 @@ phase or the same white noise: that keeps the correlation of the colours. The ex
 or the jump between opposite borders would show as a cross in every sample.
 
 Micro-textures without edges (clouds, sand, bark) come out; anything with a shape does not. A sample is clipped to [-1, 1].
+
+What it reaches is measured: benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -24,22 +26,21 @@ from genbench.seeding import Noise
 
 
 class Texture(GenerativeModel):
-    """mean + the example's periodic part with another phase; the same size as the example.
+    """mean + the periodic part of the only example with another phase; the same size as the example.
 
     kind: "random_phase" keeps the modulus exactly; "gaussian" (spot noise) keeps it in the mean over samples.
-    index: of the example among the training images.
     """
 
-    title = "Random phase texture"
+    title = "Texture from one image"
     paper = "Galerne, Gousseau and Morel 2011, https://doi.org/10.1109/TIP.2010.2052822"
     task: ClassVar[Task] = "single_image"
 
     mean: Tensor
     spot: Tensor
 
-    def __init__(self, spec: DataSpec, *, kind: Literal["gaussian", "random_phase"] = "random_phase", index: int = 0) -> None:
+    def __init__(self, spec: DataSpec, *, kind: Literal["gaussian", "random_phase"] = "random_phase") -> None:
         super().__init__(spec)
-        self.kind, self.index = kind, index
+        self.kind = kind
         self.register_buffer("mean", torch.zeros(spec.channels, 1, 1))
         impulse = torch.zeros(spec.shape)
         impulse[..., 0, 0] = 0.3 * math.sqrt(spec.height * spec.width)
@@ -49,7 +50,7 @@ class Texture(GenerativeModel):
         return [Stage(fit=self._fit)]
 
     def _fit(self, examples: Examples) -> Iterator[Log]:
-        example = examples.batch(slice(self.index, self.index + 1)).x[0].to(self.mean)
+        example = examples.batch(slice(0, 1)).x[0].to(self.mean)
         periodic = periodic_part(example)
         self.mean.copy_(periodic.mean((1, 2), keepdim=True))
         self.spot.copy_(periodic - self.mean)

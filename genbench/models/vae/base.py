@@ -28,13 +28,17 @@ def default_network(spec: DataSpec) -> Network:
     return "mlp" if spec.height <= 8 else "conv"
 
 
-def encoder_network(spec: DataSpec, outputs: int, *, network: Network, channels: int) -> nn.Sequential:
-    """(N, C, H, W) -> (N, outputs). channels: width of the convolutions at their finest; a perceptron is 4 times as wide."""
+def encoder_network(spec: DataSpec, outputs: int, *, network: Network, channels: int, dropout: float = 0.0) -> nn.Sequential:
+    """(N, C, H, W) -> (N, outputs). channels: width of the convolutions at their finest; a perceptron is 4 times as wide.
+
+    dropout: share of the hidden units (of the last maps) that is left out in training.
+    """
     if network == "conv":
         width, *size = _coarsest(spec, channels)
         maps = ConvEncoder(spec.channels, width, channels=channels, halvings=halvings(spec.height))
-        return nn.Sequential(maps, nn.SiLU(), nn.Flatten(), nn.Linear(width * math.prod(size), outputs))
-    return nn.Sequential(nn.Flatten(), MLP(spec.dimensions, _hidden(network, channels), outputs))
+        head = nn.Linear(width * math.prod(size), outputs)
+        return nn.Sequential(maps, nn.SiLU(), nn.Flatten(), nn.Dropout(dropout), head)
+    return nn.Sequential(nn.Flatten(), MLP(spec.dimensions, _hidden(network, channels), outputs, dropout=dropout))
 
 
 def decoder_network(spec: DataSpec, latents: int, *, per_value: int = 1, network: Network, channels: int) -> nn.Sequential:
@@ -179,14 +183,15 @@ class CategoricalObservation(Observation):
         return x
 
     def log_prob(self, outputs: Tensor, observed: Tensor) -> Tensor:
-        logits, levels = self._logits(outputs), images.to_levels(observed, self.spec.levels)
-        return -F.cross_entropy(logits.flatten(0, -2), levels.flatten(), reduction="none").view(len(outputs), -1).sum(1)
+        logits = outputs.float().unflatten(1, (self.spec.channels, self.spec.levels)).transpose(1, 2)  # (N, L, C, H, W)
+        levels = images.to_levels(observed, self.spec.levels)
+        return -F.cross_entropy(logits, levels, reduction="none").flatten(1).sum(1)
 
     def typical(self, observed: Tensor) -> Tensor:
         counts = F.one_hot(images.to_levels(observed, self.spec.levels), self.spec.levels).sum(0)  # (C, H, W, L)
-        overall = counts.sum((0, 1, 2)) / counts[..., 0].numel()
-        # A level that a pixel has not shown is as likely there as in the image at large, with little weight.
-        return (counts + 0.1 * overall + 1e-3).log().movedim(-1, 1).flatten(0, 1)
+        overall = counts.sum((0, 1, 2)) / counts.sum()
+        # A level that a pixel has not shown is as likely there as in all of the images, at the weight of ten of them.
+        return (counts + 10 * overall + 1e-3).log().movedim(-1, 1).flatten(0, 1)
 
     def mean(self, outputs: Tensor) -> Tensor:
         grid = images.from_levels(torch.arange(self.spec.levels, device=outputs.device), self.spec.levels)
