@@ -38,6 +38,7 @@ def test_the_wheel_holds_the_package_and_its_data_alone(wheel: Path) -> None:
     statistics = [name for name in names if name.startswith("genbench/reference_stats/") and name.endswith(".safetensors")]
     assert len(statistics) == 6
     assert "genbench/reference_stats/index.toml" in names
+    assert {"genbench/benchmarks/demo.toml", "genbench/benchmarks/digits.toml"} <= set(names)
 
 
 def test_it_evaluates_from_a_clean_place(wheel: Path, tmp_path: Path) -> None:

@@ -6,17 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
-from toys import POINTS, Duel, Exploding, points
+from toys import POINTS, Duel, Exploding, Line, points
 
+from genbench.batch import Batch
 from genbench.errors import SetupError, UsageError
 from genbench.models.base import GenerativeModel
 from genbench.training.budget import Budget
 from genbench.training.log import read_log
 from genbench.training.loop import DivergedError, train
+from genbench.training.processes import Processes
 
 FAMILY = Path(__file__).parent
 
@@ -52,13 +56,19 @@ def test_counts_of_stages_phases_and_images() -> None:
 
 
 def test_a_turn_changes_its_own_modules_only() -> None:
+    """The last stage owns the generator: from its first line to its end the critic stays, and the generator does not."""
     model = new_duel()
-    before = state_of(model)
-    trained = train(model, points(), budget=Budget(steps=3))  # one step of each stage; in the first the generator is due
+    seen: dict[str, torch.Tensor] = {}
+
+    def report(line: Mapping[str, Any]) -> None:
+        if line["stage"] == "polish" and not seen:
+            seen.update(state_of(model))
+
+    train(model, points(), budget=Budget(steps=63), report=report)
     after = state_of(model)
-    assert trained.stages["polish"].steps == 1
+    assert torch.equal(seen["critic.0.weight"], after["critic.0.weight"])
+    assert not torch.equal(seen["generator.0.weight"], after["generator.0.weight"])
     assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
-    assert not torch.equal(before["critic.0.weight"], after["critic.0.weight"])
 
 
 def test_global_chance_is_left_alone() -> None:
@@ -106,8 +116,10 @@ def test_resumes_bit_for_bit_after_kill_9(tmp_path: Path) -> None:
         killed = subprocess.run(command, capture_output=True, text=True, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert len(list((tmp_path / "killed/checkpoints").glob("*.json"))) == 2
-    resumed = new_duel()
-    trained = train(resumed, points(), budget=Budget(steps=400), folder=tmp_path / "killed")
+    resumed, made = new_duel(), list[int]()
+    where = tmp_path / "killed"
+    trained = train(resumed, points(), budget=Budget(steps=400), folder=where, report=lambda line: made.append(line["steps"]))
+    assert min(made) > 300 - 400 // 100  # it went on, and did not begin again
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     assert trained.used.steps == train(new_duel(), points(), budget=Budget(steps=400)).used.steps
@@ -118,8 +130,9 @@ def test_resumes_bit_for_bit_after_kill_9(tmp_path: Path) -> None:
 def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
     model = new_duel()
     train(model, points(), budget=Budget(steps=60), folder=tmp_path)
-    again = new_duel()
-    trained = train(again, points(), budget=Budget(steps=60), folder=tmp_path)
+    again, made = new_duel(), list[int]()
+    trained = train(again, points(), budget=Budget(steps=60), folder=tmp_path, report=lambda line: made.append(line["steps"]))
+    assert not made
     assert torch.equal(again.generator[0].weight, model.generator[0].weight)
     assert trained.used.steps == 1 + 29 + 29
 
@@ -130,7 +143,9 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     newest.write_bytes(newest.read_bytes()[:100])
     whole, resumed = new_duel(), new_duel()
     train(whole, points(), budget=Budget(steps=60))
-    train(resumed, points(), budget=Budget(steps=60), folder=tmp_path)
+    made: list[int] = []
+    train(resumed, points(), budget=Budget(steps=60), folder=tmp_path, report=lambda line: made.append(line["steps"]))
+    assert len(made) == 1  # the checkpoint before the damaged one is a step older
     assert torch.equal(whole.generator[0].weight, resumed.generator[0].weight)
 
 
@@ -138,6 +153,12 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
     train(new_duel(), points(), budget=Budget(steps=30), folder=tmp_path)
     with pytest.raises(UsageError, match="30 steps there, 40 steps here"):
         train(new_duel(), points(), budget=Budget(steps=40), folder=tmp_path)
+    with pytest.raises(UsageError, match="another data"):
+        train(new_duel(), points(100), budget=Budget(steps=30), folder=tmp_path)
+    with pytest.raises(UsageError, match="another loss: None there, minimax here"):
+        train(new_duel(), points(), budget=Budget(steps=30), folder=tmp_path, facts={"loss": "minimax"})
+    with pytest.raises(UsageError, match="another precision: fp32 there, bf16 here"):
+        train(new_duel(), points(), budget=Budget(steps=30), folder=tmp_path, precision="bf16")
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_phase_and_checkpoint(tmp_path: Path) -> None:
@@ -183,6 +204,13 @@ def test_bf16_trains_too() -> None:
     assert model.generator[0].weight.dtype == torch.float32
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_autocast_is_off_where_gradients_are_differentiated(precision: Literal["fp32", "bf16"]) -> None:
+    model = Line()
+    train(model, points(), budget=Budget(steps=1), precision=precision)
+    assert model.autocast == {"plain": precision == "bf16", "exact": False}
+
+
 def test_two_processes_share_the_work(tmp_path: Path) -> None:
     """DistributedDataParallel over gloo: both ranks end with the same weights, trained on batches of the same total size."""
     script = tmp_path / "two.py"
@@ -192,27 +220,51 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
         "import torch\n"
         f"sys.path.insert(0, {str(FAMILY)!r})\n"
         "import os\n"
-        "from toys import Duel, POINTS, points\n"
+        "from toys import Duel, Line, points\n"
         "from genbench.training.budget import Budget\n"
         "from genbench.training.loop import train\n"
         "torch.set_num_threads(1)\n"
-        "rank = os.environ['RANK']\n"
-        "torch.manual_seed(int(rank))\n"  # different initial weights: the leader's count
-        "model = Duel(POINTS)\n"
-        "trained = train(model, points(), budget=Budget(steps=42), folder=Path(sys.argv[1]) / 'run')\n"
-        "torch.save({'weights': model.state_dict(), 'images': trained.used.images}, Path(sys.argv[1]) / f'{rank}.pt')\n"
+        "rank, found = os.environ['RANK'], {}\n"
+        "for kind in (Duel, Line):\n"
+        "    torch.manual_seed(int(rank))\n"  # different initial weights: the leader's count
+        "    model = kind()\n"
+        "    trained = train(model, points(), budget=Budget(steps=42), folder=Path(sys.argv[1]) / kind.__name__)\n"
+        "    found[kind.__name__] = {'weights': model.state_dict(), 'images': trained.used.images}\n"
+        "torch.save(found, Path(sys.argv[1]) / f'{rank}.pt')\n"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, tmp_path]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     ranks = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
-    torch.manual_seed(0)
-    alone = Duel(POINTS)
-    single = train(alone, points(), budget=Budget(steps=42))
-    for name in ranks[0]["weights"]:
-        torch.testing.assert_close(ranks[0]["weights"][name], ranks[1]["weights"][name], msg=name)
-    assert ranks[0]["images"] == single.used.images
+    for kind in (Duel, Line):
+        torch.manual_seed(0)
+        alone = kind()
+        single = train(alone, points(), budget=Budget(steps=42))
+        first, second = (rank[kind.__name__] for rank in ranks)
+        for name, tensor in alone.state_dict().items():
+            torch.testing.assert_close(first["weights"][name], second["weights"][name], msg=name)
+            if kind is Line:  # without chance, half a batch each is the whole batch of one process
+                torch.testing.assert_close(first["weights"][name], tensor, msg=name)
+        assert first["images"] == single.used.images
+
+
+def test_a_batch_that_cannot_be_divided_is_refused() -> None:
+    Processes(rank=0, world=4).check_divides(64)
+    with pytest.raises(UsageError, match="a batch of 64 cannot be divided among 3 processes"):
+        Processes(rank=0, world=3).check_divides(64)
+
+
+def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
+    """The loss is finite and its gradient is not: the checkpoint before stays the newest."""
+
+    class Edge(Line):
+        def loss(self, phase: str, batch: Batch) -> dict[str, torch.Tensor]:
+            return {"loss": (self.line.weight * 0).abs().sqrt().sum()}  # the root's slope at 0 times 0
+
+    with pytest.raises(DivergedError, match="weights are not finite after step 0"):
+        train(Edge(), points(), budget=Budget(steps=5), folder=tmp_path, checkpoint_every=0)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

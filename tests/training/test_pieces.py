@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from toys import POINTS, Duel
+from toys import POINTS, Duel, Line
 
 from genbench.batch import Condition, Examples
 from genbench.errors import DataError, UsageError
@@ -80,12 +80,14 @@ def test_the_half_life_is_ramped_in_images() -> None:
 
 def test_a_short_run_forgets_its_random_start() -> None:
     """The fixed decay 0.9999 of the papers would keep 61 % of it after 5,000 steps; the ramp keeps next to nothing."""
-    remaining, seen = 1.0, 0
-    for _ in range(5_000):
-        seen += 64
-        remaining *= 0.5 ** (64 / min(500_000, RAMP * seen))
+    model = Line()
+    torch.nn.init.ones_(model.line.weight)
+    average = WeightAverage(model, half_life=500_000)
+    torch.nn.init.zeros_(model.line.weight)
+    for step in range(5_000):
+        average.update(images_seen=64 * (step + 1), new_images=64)
     assert 0.9999**5_000 > 0.6
-    assert remaining < 1e-6
+    assert float(average.model.line.weight.max()) < 1e-6
 
 
 def test_buffers_are_copied() -> None:

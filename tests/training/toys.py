@@ -81,3 +81,28 @@ class Exploding(Duel):
     def boom(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         self.steps += 1
         return {"loss": self.generator(batch.x.flatten(1)).sum() * (float("nan") if self.steps > 5 else 1.0)}
+
+
+class Line(GenerativeModel):
+    """Learns the identity by least squares, without chance; notes in which precision each phase runs."""
+
+    title, paper = "Line", "none"
+    recipe = Recipe(lr=1e-2, batch_size=32)
+
+    def __init__(self, spec: DataSpec = POINTS) -> None:
+        super().__init__(spec)
+        self.line = nn.Linear(2, 2)
+        self.autocast: dict[str, bool] = {}
+
+    def stages(self) -> list[Stage]:
+        plain = Phase(name="plain", modules=(self.line,), loss=lambda batch, _: self.loss("plain", batch))
+        exact = Phase(name="exact", modules=(self.line,), loss=lambda batch, _: self.loss("exact", batch), second_order=True)
+        return [Stage(phases=(plain, exact))]
+
+    def loss(self, phase: str, batch: Batch) -> dict[str, Tensor]:
+        self.autocast[phase] = torch.is_autocast_enabled(batch.x.device.type)
+        x = batch.x.flatten(1)
+        return {"loss": (self.line(x) - x).square().mean()}
+
+    def sample(self, noise: Noise, condition: Condition, **knobs: float) -> Tensor:
+        return self.line(noise.normal(2)).reshape(-1, 2, 1, 1)
