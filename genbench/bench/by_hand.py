@@ -22,7 +22,7 @@ from genbench.files import atomic_path, sha256
 from genbench.models.base import GenerativeModel
 from genbench.training.budget import Budget
 from genbench.training.loop import train
-from genbench.training.processes import joined
+from genbench.training.processes import joined, own_device
 from genbench.training.saved import build_model, load_model, save_model
 from genbench.training.state import Trained
 
@@ -50,7 +50,7 @@ def train_by_hand(
     recipe = changed_recipe(kind.recipe, changes.get("recipe", {}))
     args = dict(changes.get("args", {}))
     dataset = open_dataset(data, task=kind.task, image_size=image_size)
-    chosen = environment.choose_training_device(device)
+    chosen = own_device(environment.choose_training_device(device))
     torch.manual_seed(seed)
     model = build_model(name, dataset.spec, args)
     examples = examples_on(dataset.train, chosen)
@@ -88,7 +88,6 @@ def sample_by_hand(
     if unknown:
         raise catalog.unknown("settings", unknown[0], ["knobs"])
     knobs = changes.get("knobs", {})
-
     model = load_model(run).to(environment.choose_training_device(device))
     if model.spec.is_points:
         raise UsageError("E-POINTS", f"{run} models points of the plane, which are no images", hint="see `genbench run`")

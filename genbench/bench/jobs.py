@@ -13,7 +13,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from genbench import catalog
-from genbench.bench.suite import SHARED, Entry, Suite, mistakes
+from genbench.bench.suite import Entry, Suite, mistakes
 from genbench.data.dataset import Dataset, open_dataset
 from genbench.errors import GenbenchError, UsageError
 from genbench.evaluation.request import parse_all
@@ -50,7 +50,7 @@ class Job:
     def config(self) -> dict[str, Any]:
         """Everything that decides the outcome, resolved; what `config.json` of the folder holds."""
         return {
-            **{name: getattr(self.suite, name) for name in SHARED},
+            **self.suite.shared(),
             "threads": self.suite.threads,
             "budget": str(self.suite.budget_of(self.entry)),
             "model": self.entry.model,

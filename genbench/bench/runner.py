@@ -19,7 +19,7 @@ from genbench.bench.grid import save_grid
 from genbench.bench.jobs import Job, dataset_for, plan
 from genbench.bench.pool import run_apart
 from genbench.bench.record import Best, Cost, Quality, Record
-from genbench.bench.suite import SHARED, Suite
+from genbench.bench.suite import Suite
 from genbench.data.dataset import Dataset, open_dataset
 from genbench.data.memory import examples_on
 from genbench.errors import GenbenchError, SetupError, UsageError
@@ -214,7 +214,7 @@ def _diagnostics(model: GenerativeModel, dataset: Dataset, device: torch.device)
 def _held_out(suite: Suite, folder: Path, device: str) -> Record:
     """The ceiling: real test images measured as if they were samples."""
     place = folder / "held-out"
-    config = suite.model_dump(include=set(SHARED))
+    config = suite.shared()
     if (place / "result.json").is_file() and (found := Record.load(place)).config == config:
         return found
     dataset = open_dataset(suite.dataset, image_size=suite.image_size)

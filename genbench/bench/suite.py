@@ -93,6 +93,11 @@ class Suite(_Table):
             raise ValueError("every seed once")
         return seeds
 
+    def shared(self) -> dict[str, Any]:
+        """What all of its runs have in common, by the names of SHARED; of a path no more than its last part."""
+        dataset = Path(self.dataset).name if Path(self.dataset).is_absolute() else self.dataset
+        return {name: getattr(self, name) for name in SHARED} | {"dataset": dataset}
+
     def budget_of(self, entry: Entry) -> Budget:
         return (entry.budget or self.budget).budget()
 
