@@ -235,8 +235,10 @@ def _likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:
     if not found:
         return {}
     kind, unit = found[0].kind, found[0].unit
+    if unit == "nats":  # continuous data are not dequantised
+        kind = kind.partition(",")[0]
     # Bits per dimension of a bound are at least those of the model; a log density in nats at most.
-    prefix = "" if kind == "exact" or (unit == "nats" and "exact" in kind) else ("≥ " if unit == "nats" else "≤ ")
+    prefix = "" if kind == "exact" else "≥ " if unit == "nats" else "≤ "
     plain = _averaged([one.measured.value for one in found], [one.measured.se for one in found])
     cell = replace(plain, prefix=prefix, suffix=f" {KINDS[kind]}", kind=kind)
     return {"bits/dim" if unit == "bits/dim" else "log density": cell}
