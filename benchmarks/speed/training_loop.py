@@ -26,8 +26,12 @@ from genbench.training.loop import train
 from genbench.training.saved import build_model
 from genbench.training.turn import make_optimizer
 
-SYSTEMS = {"vae": 1500, "pixel_cnn": 60, "ddpm": 60}  # name -> steps, some seconds each
-REPEATS = 7
+SYSTEMS = {
+    "vae": 4000,
+    "pixel_cnn": 200,
+    "ddpm": 150,
+}  # name -> steps; some seconds each
+REPEATS = 3
 
 
 def bare(model: GenerativeModel, images: torch.Tensor, labels: torch.Tensor, steps: int) -> float:

@@ -418,7 +418,7 @@ def _to_channels_last(model: nn.Module) -> None:
     """Convolutions are faster in this order, on a processor as on a GPU; it is defined for images, not for video."""
     for parameter in model.parameters():
         if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)  # also the strides of 1x1 kernels
 
 
 def _digest(examples: Examples) -> str:
