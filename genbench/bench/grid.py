@@ -57,10 +57,14 @@ def side_by_side(folder: Path, records: Sequence[Record]) -> Path:
     from PIL import Image, ImageDraw
 
     strips = []
-    for picture in sorted(folder.glob("*/**/samples.png")):
-        record = Record.load(picture.parent)
+    for result in sorted(folder.rglob("result.json")):  # a failed run has a result and no samples
+        picture = result.with_name("samples.png")
+        if not picture.is_file():
+            continue
         with Image.open(picture) as opened:
-            strips.append((record.label, opened.convert("RGB").crop((0, 0, opened.width, opened.height // 4))))
+            strips.append(
+                (Record.load(result.parent).label, opened.convert("RGB").crop((0, 0, opened.width, opened.height // 4)))
+            )
     order = {record.label: place for place, record in enumerate(records)}
     strips.sort(key=lambda strip: order.get(strip[0], len(order)))
     width, height = max(strip.width for _, strip in strips), sum(strip.height + LABEL for _, strip in strips)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from genbench.bench.grid import LABEL, side_by_side
 from genbench.bench.measure import SAMPLE_SEED
 from genbench.bench.pool import run_apart
 from genbench.bench.record import Record, records_below
@@ -83,6 +84,18 @@ def test_the_stored_model_gives_the_pictured_samples(runs: tuple[Path, list[Reco
         pictured = picture.convert("L").getpixel((5, 5))
     first = to_uint8(model.generate(1, seed=SAMPLE_SEED))[0, 0, 0, 0]
     assert pictured == int(first)
+
+
+def test_one_picture_shows_every_run_once(runs: tuple[Path, list[Record]], tmp_path: Path) -> None:
+    """The samples of a best checkpoint, in a folder of its own, are no run."""
+    folder = tmp_path / "runs"
+    shutil.copytree(runs[0], folder)
+    run = folder / "vae" / "seed0"
+    (run / "best").mkdir(exist_ok=True)
+    shutil.copy(run / "samples.png", run / "best" / "samples.png")
+    (folder / "gaussian" / "seed1" / "samples.png").unlink()
+    with Image.open(side_by_side(folder, runs[1])) as page, Image.open(run / "samples.png") as sheet:
+        assert page.height == (len(runs[1]) - 1) * (sheet.height // 4 + LABEL)
 
 
 def test_nothing_finished_is_repeated(runs: tuple[Path, list[Record]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import genbench
+from genbench.bench.suite import BudgetTable, find_suite, load_suite
 from genbench.cli import run
 
 Capture = pytest.CaptureFixture[str]
@@ -126,6 +127,20 @@ def test_wrong_commands_say_what_would_be_right(
     error = capsys.readouterr().err
     assert f"error[{code}]" in error
     assert said in error
+
+
+def test_demo_prints_its_table_and_the_path_of_its_picture(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The suite of the demo itself, with fewer steps and images."""
+    suite = load_suite(find_suite("demo"))
+    shorter = {"budget": BudgetTable(steps=5), "num_images": 100, "num_scored": 10}
+    monkeypatch.setattr("genbench.bench.suite.load_suite", lambda path: suite.model_copy(update=shorter))
+    assert run(["demo", "-o", str(tmp_path / "demo")]) == 0
+    printed = capsys.readouterr()
+    assert all(label in printed.out for label in ("Gaussian (PCA)", "VAE", "DDPM", "untrained, best of all"))
+    assert f"samples: {tmp_path / 'demo/samples.png'}" in printed.err
+    assert (tmp_path / "demo/samples.png").is_file()
 
 
 def test_a_new_model_is_one_file(tmp_path: Path) -> None:
