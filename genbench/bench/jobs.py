@@ -55,16 +55,12 @@ class Job:
             "budget": str(self.suite.budget_of(self.entry)),
             "model": self.entry.model,
             "args": self.entry.args,
-            "recipe": {name: _plain(value) for name, value in dataclasses.asdict(self.recipe()).items()},
+            "recipe": dataclasses.asdict(self.recipe()),
             "knobs": self.entry.knobs,
             "precision": self.precision,
             "compiled": self.compiled,
             "seed": self.seed,
         }
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def plan(suite: Suite, name: str, folder: Path, *, precision: Precision = "auto", compiled: bool = False) -> list[Job]:

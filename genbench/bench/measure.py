@@ -55,17 +55,12 @@ def condition_of(model: GenerativeModel, n: int, held_out: Examples) -> Conditio
     return held_out.select(torch.arange(n) % len(held_out)).condition() if model.conditional else None
 
 
-def stored(samples: Tensor) -> Tensor:
-    """Samples as a user would store and measure them: uint8 images, of which points are no example."""
-    return images.to_uint8(samples)
-
-
 def quality(samples: Tensor, suite: Suite, dataset: Dataset, device: torch.device) -> Quality:
     """The suite's metrics on samples in [-1, 1], against the training split."""
     if is_points(suite):
         return Quality(points=measure_points(samples.flatten(1), suite, dataset.train))
     real = reference(suite, dataset)
-    measured = evaluate(stored(samples), ref=real, metrics=suite.metrics, device=str(device), allow_small=True)
+    measured = evaluate(images.to_uint8(samples), ref=real, metrics=suite.metrics, device=str(device), allow_small=True)
     return Quality(evaluation=measured)
 
 
@@ -85,8 +80,7 @@ def measure_points(points: Tensor, suite: Suite, real: Examples) -> dict[str, Me
             estimates = metric.compute(fake=points, modes=mixture.modes, sigma=mixture.sigma)
         else:
             sides = {"real": FeatureSet(features=real.images.flatten(1)), "fake": FeatureSet(features=points)}
-            named = {f"{reported}@coordinates": estimate for reported, estimate in metric.compute(**sides).items()}
-            estimates = named
+            estimates = {f"{reported}@coordinates": estimate for reported, estimate in metric.compute(**sides).items()}
         for reported, estimate in estimates.items():
             found[reported] = Measurement(value=float(estimate), se=estimate.se, n=estimate.n, better=estimate.better)
     return found
@@ -110,7 +104,7 @@ class Validation:
             first = next(iter(measure_points(samples.flatten(1), self._suite, held_out).values()))
             return first.value if first.better == "lower" else -first.value
         self._evaluator.reset()
-        self._evaluator.update(stored(samples))
+        self._evaluator.update(images.to_uint8(samples))
         measured = self._evaluator.result().metrics[0]
         if measured.value is None:
             raise ValueError(f"{measured.name} of {VALIDATION_SAMPLES} validation samples has no value: {measured.reason}")

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from genbench.errors import DataError
 from genbench.estimate import Better
-from genbench.evaluation.result import Result
+from genbench.evaluation.result import Document, Finite, Result
 from genbench.files import write_atomic
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
 class Value(NamedTuple):
@@ -27,7 +21,7 @@ class Value(NamedTuple):
     better: Better
 
 
-class Measurement(_Document):
+class Measurement(Document):
     """A value with its standard error over samples, for what has no extractor: likelihoods, modes found."""
 
     value: Finite
@@ -36,11 +30,11 @@ class Measurement(_Document):
     better: Better
 
 
-class Quality(_Document):
+class Quality(Document):
     """How good a set of samples is: `evaluation` of images by features, `points` of points by their known density."""
 
     evaluation: Result | None = None
-    points: dict[str, Measurement] = {}
+    points: dict[str, Measurement] = Field(default_factory=dict)
 
     def values(self) -> dict[str, Value]:
         """By name, with the extractor: "fd@tiny"."""
@@ -52,7 +46,7 @@ class Quality(_Document):
         return found
 
 
-class Likelihood(_Document):
+class Likelihood(Document):
     """Of test images. kind as `genbench.models.base.Likelihood`; bits per dimension (nats for continuous data)."""
 
     kind: str
@@ -60,7 +54,7 @@ class Likelihood(_Document):
     measured: Measurement
 
 
-class Cost(_Document):
+class Cost(Document):
     """What a run took.
 
     parameters: trainable ones (of a closed form: the numbers it fits); train_*: of training alone; peak_memory: bytes above
@@ -77,7 +71,7 @@ class Cost(_Document):
     evaluations: int
 
 
-class Best(_Document):
+class Best(Document):
     """The checkpoint that did best on the validation split: after `steps`, with `validation` of the first metric."""
 
     steps: int
@@ -85,7 +79,7 @@ class Best(_Document):
     quality: Quality
 
 
-class Record(_Document):
+class Record(Document):
     """One run. `error` where it failed; then nothing else is known."""
 
     schema_: Literal["genbench.run/1"] = Field(default="genbench.run/1", alias="schema")
@@ -99,11 +93,11 @@ class Record(_Document):
     untrained: Quality | None = None
     likelihood: Likelihood | None = None
     cost: Cost | None = None
-    diagnostics: dict[str, float | None] = {}
-    environment: dict[str, str] = {}
+    diagnostics: dict[str, float | None] = Field(default_factory=dict)
+    environment: dict[str, str] = Field(default_factory=dict)
     made: str = ""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     def save(self, folder: Path) -> None:
         write_atomic(folder / "result.json", self.model_dump_json(by_alias=True, indent=1))

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from genbench import catalog
 from genbench.bench.record import Cost, Likelihood, Quality, Record
 from genbench.bench.suite import SHARED
-from genbench.errors import IncomparableError, UsageError
+from genbench.errors import IncomparableError
 from genbench.estimate import Better, format_value
 
 FLOOR = "untrained, best of all"
@@ -362,12 +361,6 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
 }
 
 
-def unknown_format(name: str) -> UsageError:
-    return catalog.unknown("formats", name, FORMATS)
-
-
 def render(table: Table, format: str) -> str:
-    """The table in one of FORMATS. Raises UsageError for another name."""
-    if format not in FORMATS:
-        raise unknown_format(format)
+    """The table in one of FORMATS."""
     return FORMATS[format](table)

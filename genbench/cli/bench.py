@@ -46,9 +46,7 @@ def run(
     from genbench.bench.runner import run_suite
     from genbench.bench.selection import selected
 
-    shape = "json" if json else format
-    if shape not in tables.FORMATS:
-        raise tables.unknown_format(shape)
+    shape = "json" if json else options.choice(format, tuple(tables.FORMATS), "--format")
     path = suites.find_suite(suite)
     wanted = selected(suites.load_suite(path), only or ())
     folder = out or Path("runs") / path.stem
@@ -84,8 +82,9 @@ def table(
     from genbench.bench import table as tables
     from genbench.bench.record import records_below
 
+    shape = "json" if json else options.choice(format, tuple(tables.FORMATS), "--format")
     found = [record for folder in runs for record in records_below(folder)]
-    print(tables.render(tables.make_table(found), "json" if json else format))
+    print(tables.render(tables.make_table(found), shape))
 
 
 def demo(

@@ -22,25 +22,25 @@ MAX_BYTES = 64 * 2**20  # of a result file that is read; ours have a few kilobyt
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
     """Unknown keys are ignored, so that files of later minor versions stay readable."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
-class Caution(_Document):
+class Caution(Document):
     """A warning with its code."""
 
     code: str
     text: str
 
 
-class Skipped(_Document):
+class Skipped(Document):
     name: str
     reason: str
 
 
-class Images(_Document):
+class Images(Document):
     """A set of images. `digest` identifies the encoded content in order; `n` of `listed` images could be used."""
 
     name: str
@@ -63,7 +63,7 @@ class Reference(Images):
     sha256: str | None = None
 
 
-class Extractor(_Document):
+class Extractor(Document):
     """What makes features comparable; see `genbench.features.base.Identity`."""
 
     extractor: str
@@ -73,7 +73,7 @@ class Extractor(_Document):
     precision: str
 
 
-class MetricResult(_Document):
+class MetricResult(Document):
     """One value with its error bar, direction and protocol; see `genbench.estimate.Estimate` for the fields.
 
     `comparable` is False where the value must not stand beside others of the same protocol; `notes` say why.
@@ -119,7 +119,7 @@ class MetricResult(_Document):
         return format_value(self.value, self.se)
 
 
-class Timing(_Document):
+class Timing(Document):
     """Seconds of wall time per part, CPU seconds of this process, and images decoded and extracted (0 from the cache)."""
 
     wall_s: float
@@ -129,7 +129,7 @@ class Timing(_Document):
     images_extracted: int
 
 
-class Result(_Document):
+class Result(Document):
     """Metrics of one set of images. `result["fid"]`, `float(result["fid"])`, `result.save("out/")`."""
 
     schema_: Literal["genbench.result/1"] = Field(default="genbench.result/1", alias="schema")

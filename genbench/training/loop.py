@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from genbench.batch import Batch, Examples
-from genbench.errors import GenbenchError, UsageError
+from genbench.errors import UsageError
 from genbench.models.base import GenerativeModel
 from genbench.models.stages import Recipe, Stage
 from genbench.training.average import WeightAverage
@@ -44,10 +44,8 @@ VALIDATIONS = 5  # at equal parts of the last stage's budget
 GPU_CHECK = 50  # steps between looks at whether a loss was finite, where looking means waiting
 
 
-class DivergedError(GenbenchError):
-    """A loss that is not a number any more."""
-
-    exit_code = 2
+class DivergedError(UsageError):
+    """A loss or weights that are no numbers any more; another recipe is needed."""
 
 
 def ignore(line: Mapping[str, Any]) -> None:
@@ -148,7 +146,6 @@ class _Run:
         report: Report,
     ) -> None:
         self.model, self.examples, self.settings, self.processes = model, examples, settings, processes
-        self.folder = folder
         self.checkpoints = Checkpoints(folder / "checkpoints") if folder else None
         self.log = RunLog(folder if processes.leads else None, tensorboard=tensorboard)
         self.validate, self.report = validate, report

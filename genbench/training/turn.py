@@ -31,7 +31,6 @@ class Turn:
         if compiled and not phase.second_order:
             self._loss = torch.compile(self._loss)
         self.first_bad = torch.full((), -1, dtype=torch.int64, device=device)
-        self._count = 0
 
     def __call__(self, batch: Batch, progress: float, step: int) -> Mapping[str, Tensor]:
         """Update on one batch; what the loss returned, detached."""

@@ -116,7 +116,8 @@ def test_run_and_table(tmp_path: Path, capsys: Capture) -> None:
         ("run {0}/none.toml", 5, "E-NO-PATH", "demo"),
         ("run demoo", 2, "E-NAME", "did you mean demo"),
         ("run demo --only vea -o {0}", 2, "E-NAME", "did you mean vae"),
-        ("run demo --format pdf -o {0}", 2, "E-NAME", "no format named 'pdf'"),
+        ("run demo --format pdf -o {0}", 2, "E-USAGE", "--format is one of: text, markdown"),
+        ("table {0} --format pdf", 2, "E-USAGE", "--format is one of: text, markdown"),
         ("table {0}", 5, "E-NO-RUNS", "genbench run"),
     ],
 )
