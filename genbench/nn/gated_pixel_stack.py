@@ -35,20 +35,9 @@ class GatedPixelStack(nn.Module):
     Order: row by row, in a row from left to right, in a pixel channel by channel.
 
     ordered: whether neighbouring values are alike, as grey levels are and codes are not.
-    context_channels: of a map (B, context_channels, H, W) that all of the grid may depend on (equation 4 of the paper, with
-        a place); 0: none.
     """
 
-    def __init__(
-        self,
-        values: int,
-        *,
-        channels: int = 1,
-        width: int = 32,
-        layers: int = 6,
-        ordered: bool = False,
-        context_channels: int = 0,
-    ) -> None:
+    def __init__(self, values: int, *, channels: int = 1, width: int = 32, layers: int = 6, ordered: bool = False) -> None:
         super().__init__()
         self.values = values
         self.channels = channels
@@ -59,22 +48,22 @@ class GatedPixelStack(nn.Module):
         self.enter_vertical = nn.Conv2d(channels * EMBEDDING, width, 1)
         self.enter_horizontal = nn.Conv2d(channels * EMBEDDING, width, 1)
         dilations = (DILATIONS[index % len(DILATIONS)] for index in range(layers))
-        self.layers = nn.ModuleList(_Layer(width, dilation, context_channels) for dilation in dilations)
+        self.layers = nn.ModuleList(_Layer(width, dilation) for dilation in dilations)
         self.heads = nn.ModuleList(_head(width + channel * EMBEDDING, 2 * width, values) for channel in range(channels))
 
-    def forward(self, values: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, values: Tensor) -> Tensor:
         embedded = self._embed(values)
         vertical = self.enter_vertical(F.pad(embedded, (0, 0, 1, -1)))
         horizontal = self.enter_horizontal(F.pad(embedded, (1, -1)))
         for layer in self._layers():
             pad = layer.dilation
-            vertical, link = layer.down(F.pad(vertical, (pad, pad, pad, 0)), context)
+            vertical, link = layer.down(F.pad(vertical, (pad, pad, pad, 0)))
             horizontal = layer.right(F.pad(horizontal, (pad, 0)), link)
         return torch.stack([self._logits(channel, horizontal, embedded) for channel in range(self.channels)], 2)
 
-    def log_prob(self, values: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, values: Tensor) -> Tensor:
         """(B,) natural log of the probability of the whole grid."""
-        return -F.cross_entropy(self(values, context).float(), values, reduction="none").sum((1, 2, 3))
+        return -F.cross_entropy(self(values).float(), values, reduction="none").sum((1, 2, 3))
 
     @torch.no_grad()
     def start_at_frequencies(self, values: Tensor) -> None:
@@ -92,7 +81,6 @@ class GatedPixelStack(nn.Module):
         temperature: float = 1.0,
         start: Tensor | None = None,
         known: Tensor | None = None,
-        context: Tensor | None = None,
     ) -> Tensor:
         """Values (B, C, H, W) int64 by inverting the distribution function at `uniform` (B, C, H, W) in [0, 1).
 
@@ -102,7 +90,7 @@ class GatedPixelStack(nn.Module):
         values = uniform.new_zeros(uniform.shape, dtype=torch.int64) if start is None else start.clone()
         unknown = torch.ones_like(values, dtype=torch.bool) if known is None else ~known
         embedded = uniform.new_zeros(size, channels * EMBEDDING, height, width)
-        rows = _Rows(self, embedded, context)
+        rows = _Rows(self, embedded)
         for y in range(height):
             rows.begin(y)
             for x in range(width):
@@ -134,25 +122,19 @@ class GatedPixelStack(nn.Module):
 class _Layer(nn.Module):
     """One step of both stacks; the inputs are padded already, above and to the sides or to the left."""
 
-    def __init__(self, width: int, dilation: int, context_channels: int) -> None:
+    def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
         self.dilation = dilation
         self.vertical = nn.Conv2d(width, 2 * width, (2, 3), dilation=dilation)
         self.horizontal = nn.Conv2d(width, 2 * width, (1, 2), dilation=dilation)
         self.link = nn.Conv2d(width, 2 * width, 1)
         self.out = nn.Sequential(nn.Dropout(DROPOUT), nn.Conv2d(width, width, 1))
-        self.context = nn.Conv2d(context_channels, 4 * width, 1, bias=False) if context_channels else None
 
-    def down(self, vertical: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def down(self, vertical: Tensor) -> tuple[Tensor, Tensor]:
         """(B, W, d + H, d + W + d) -> the vertical features (B, W, H, W) and what the horizontal ones add (B, 2W, H, W)."""
         pad = self.dilation
-        change = self.vertical(vertical)
-        if self.context is None:
-            vertical = vertical[:, :, pad:, pad:-pad] + _gate(change)
-            return vertical, self.link(vertical)
-        to_vertical, to_horizontal = self.context(context).chunk(2, 1)
-        vertical = vertical[:, :, pad:, pad:-pad] + _gate(change + to_vertical)
-        return vertical, self.link(vertical) + to_horizontal
+        vertical = vertical[:, :, pad:, pad:-pad] + _gate(self.vertical(vertical))
+        return vertical, self.link(vertical)
 
     def right(self, horizontal: Tensor, link: Tensor) -> Tensor:
         """(B, W, H, d + W) -> (B, W, H, W)."""
@@ -162,8 +144,8 @@ class _Layer(nn.Module):
 class _Rows:
     """What the layers have computed so far while a grid is drawn: of the vertical stack all rows, of the other one row."""
 
-    def __init__(self, stack: GatedPixelStack, embedded: Tensor, context: Tensor | None) -> None:
-        self.stack, self.embedded, self.context = stack, embedded, context
+    def __init__(self, stack: GatedPixelStack, embedded: Tensor) -> None:
+        self.stack, self.embedded = stack, embedded
         size, _, height, width = embedded.shape
         features = stack.enter_vertical.out_channels
         self.above = [
@@ -178,11 +160,10 @@ class _Rows:
         self.y, self.links = y, []
         before = self.embedded[:, :, y - 1 : y] if y else torch.zeros_like(self.embedded[:, :, :1])
         vertical = self.stack.enter_vertical(before)
-        context = None if self.context is None else self.context[:, :, y : y + 1]
         for layer, above in zip(self.stack._layers(), self.above, strict=True):
             pad = layer.dilation
             above[:, :, y + pad, pad:-pad] = vertical[:, :, 0]
-            vertical, link = layer.down(above[:, :, y : y + pad + 1], context)
+            vertical, link = layer.down(above[:, :, y : y + pad + 1])
             self.links.append(link)
 
     def pixel(self, x: int) -> Tensor:

@@ -13,9 +13,9 @@ from genbench.nn.gated_pixel_stack import GatedPixelStack, _gate
 SHAPES = [(1, 5, 6), (3, 3, 4), (2, 1, 1)]
 
 
-def stack(channels: int, *, values: int = 3, layers: int = 3, context_channels: int = 0) -> GatedPixelStack:
+def stack(channels: int, *, values: int = 3, layers: int = 3) -> GatedPixelStack:
     torch.manual_seed(0)
-    made = GatedPixelStack(values, channels=channels, width=6, layers=layers, context_channels=context_channels)
+    made = GatedPixelStack(values, channels=channels, width=6, layers=layers)
     return made.double().requires_grad_(False).eval()
 
 
@@ -65,25 +65,14 @@ def test_the_probabilities_of_all_grids_sum_to_one(shape: tuple[int, int, int]) 
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("context_channels", [0, 4])
-def test_drawing_inverts_the_distribution_that_a_whole_pass_gives(shape: tuple[int, int, int], context_channels: int) -> None:
-    made = stack(shape[0], values=5, context_channels=context_channels)
+def test_drawing_inverts_the_distribution_that_a_whole_pass_gives(shape: tuple[int, int, int]) -> None:
+    made = stack(shape[0], values=5)
     uniform = torch.rand(7, *shape, dtype=torch.float64)
-    context = torch.randn(7, context_channels, *shape[1:], dtype=torch.float64) if context_channels else None
-    values = made.draw(uniform, temperature=0.5, context=context)
-    upper = (made(values, context) / 0.5).softmax(1).cumsum(1).gather(1, values[:, None])[:, 0]
-    lower = upper - (made(values, context) / 0.5).softmax(1).gather(1, values[:, None])[:, 0]
+    values = made.draw(uniform, temperature=0.5)
+    upper = (made(values) / 0.5).softmax(1).cumsum(1).gather(1, values[:, None])[:, 0]
+    lower = upper - (made(values) / 0.5).softmax(1).gather(1, values[:, None])[:, 0]
     assert (lower - 1e-6 <= uniform).all()
     assert (uniform <= upper + 1e-6).all()
-
-
-def test_the_context_reaches_every_cell_at_its_place() -> None:
-    made = stack(1, context_channels=2)
-    context = torch.zeros(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
-    logits = made(torch.zeros(1, 1, 4, 4, dtype=torch.int64), context)
-    for y, x in itertools.product(range(4), range(4)):
-        (gradient,) = torch.autograd.grad(logits[0, :, 0, y, x].square().sum(), context, retain_graph=True)
-        assert (gradient[0, :, y, x] != 0).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
