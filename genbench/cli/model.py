@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,6 +59,7 @@ def train(
 
     if threads is not None:
         torch.set_num_threads(threads)
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes under torchrun the first one speaks
     trained = train_by_hand(
         model,
         data,

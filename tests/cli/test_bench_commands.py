@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -128,6 +129,18 @@ def test_wrong_commands_say_what_would_be_right(
     error = capsys.readouterr().err
     assert f"error[{code}]" in error
     assert said in error
+
+
+def test_torchrun_takes_the_same_command(tmp_path: Path) -> None:
+    """Two processes on the CPU train one model, which is saved once and announced once."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "genbench", "train", "vae", "--data", "digits", "--steps", "30", "-o", str(tmp_path / "vae")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the model is in") == 1
+    assert json.loads((tmp_path / "vae/config.json").read_text())["budget"] == "30 steps"
+    assert run(["sample", str(tmp_path / "vae"), "-n", "2", "-o", str(tmp_path / "samples"), "-q"]) == 0
 
 
 def test_demo_prints_its_table_and_the_path_of_its_picture(
