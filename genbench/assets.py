@@ -37,7 +37,9 @@ class Asset:
     """A published file.
 
     name: of the file in the cache. urls: its addresses, tried in this order; each must give the same bytes.
-    sha256: in hexadecimal, all of it or as many leading digits as are published. megabytes: about how large it is.
+    sha256: in hexadecimal, all of it or as many leading digits as are published. "" where none are: then a download must be
+        about as large as said, and what the first one brought is remembered: later ones must bring the same.
+    megabytes: about how large it is.
     """
 
     name: str
@@ -148,14 +150,20 @@ def _download(asset: Asset, path: Path, open_url: OpenUrl) -> Fetched:
             except (OSError, http.client.HTTPException) as error:
                 failures.append(f"{url}: {error or type(error).__name__}")
                 continue
-            actual = files.sha256(partial)
-            if actual.startswith(expected):
+            actual, size = files.sha256(partial), partial.stat().st_size / 1e6
+            fits = actual.startswith(expected) if expected else 0.8 < size / asset.megabytes < 1.25
+            if fits:
                 return _keep(partial, path, actual)
             partial.unlink()
-            failures.append(f"{url}: sha256 is {actual}, expected {expected}{'...' if len(expected) < 64 else ''}")
+            if expected:
+                failures.append(f"{url}: sha256 is {actual}, expected {expected}{'...' if len(expected) < 64 else ''}")
+            else:
+                failures.append(f"{url}: {size:.0f} MB came, about {asset.megabytes} are expected")
             if not continued:  # else the part from before may be the wrong one
                 break
-    raise SetupError("E-DOWNLOAD", f"cannot download {asset.name}:\n  " + "\n  ".join(failures), hint=_by_hand(asset, path))
+    raise SetupError(
+        "E-DOWNLOAD", f"cannot download {asset.name}:\n  " + "\n  ".join(dict.fromkeys(failures)), hint=_by_hand(asset, path)
+    )
 
 
 def _transfer(url: str, partial: Path, open_url: OpenUrl) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from genbench.errors import UsageError
 
-Kind = Literal["metrics", "extractors", "datasets", "models"]
+Kind = Literal["metrics", "extractors", "datasets", "models", "diagnostics"]
 
 # kind -> the package that holds its entries, and the contract an entry fulfils
 CONTRACTS: dict[Kind, tuple[str, str]] = {
@@ -25,6 +25,7 @@ CONTRACTS: dict[Kind, tuple[str, str]] = {
     "extractors": ("genbench.features", "FeatureExtractor"),
     "datasets": ("genbench.data.sets", "NamedDataset"),
     "models": ("genbench.models", "GenerativeModel"),
+    "diagnostics": ("genbench.diagnostics", "Diagnostic"),
 }
 
 

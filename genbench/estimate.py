@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-Better = Literal["lower", "higher"]
+Better = Literal["lower", "higher", "zero"]  # "zero": the nearer to zero from either side
+ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
 LEVEL = 0.95  # of every interval
 
 
@@ -35,7 +36,8 @@ class Estimate:
     se: one standard error in units of the value, or None with a `reason`.
     ci: (low, high) at `level`; it covers the expected value of the same estimator on the same number of images.
     method: how the error bar was made: "influence", "jackknife", "u-statistic", "binomial",
-        "mean" (the spread of the numbers that are averaged), "none".
+        "mean" (the spread of the numbers that are averaged), "clusters" (of means of groups, such as all images of a prompt),
+        "none".
     n, n_real: images on either side; n_real is None where the reference does not say or is not used.
     bias_corrected: the value with its finite-sample bias removed, where an estimator for it exists.
     details: further numbers of the same computation, such as the spread over subsets that peers print.
@@ -70,6 +72,11 @@ class Estimate:
         return format_value(self.value, self.se)
 
 
+def badness(value: float, better: Better) -> float:
+    """A number that is smaller the better `value` is, to sort by."""
+    return {"lower": value, "higher": -value, "zero": abs(value)}[better]
+
+
 def normal_interval(value: float, se: float, level: float = LEVEL) -> tuple[float, float]:
     """(low, high) of the normal interval around `value`."""
     half = NormalDist().inv_cdf(0.5 + level / 2) * se
@@ -85,6 +92,47 @@ def wilson_interval(share: float, n: float, level: float = LEVEL) -> tuple[float
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not push the share out
+
+
+def mean_estimate(values: Tensor, *, better: Better, n_real: int | None = None, clusters: Tensor | None = None) -> Estimate:
+    """The mean of `values` (N,) with the error of a mean.
+
+    clusters: (N,) int64, equal for values that are not independent of each other, such as those of images of one prompt; the
+    error is then that of a ratio of sums over clusters (Cochran 1977, Sampling Techniques, section 9A), with Student's t for
+    so many of them. With fewer than two values or clusters there is no error, and `reason` says so.
+    """
+    numbers = values.double().flatten()
+    n, value = len(numbers), float(numbers.mean())
+    pull = numbers - value
+    if clusters is None:
+        groups, sums = n, pull
+    else:
+        _, place = clusters.unique(return_inverse=True)
+        groups = int(place.max()) + 1
+        sums = pull.new_zeros(groups).index_add_(0, place, pull)
+    influence = Influence(fake=pull)
+    if groups < 2:
+        what = "value" if clusters is None else "independent group of values"
+        return Estimate(value=value, n=n, n_real=n_real, better=better, reason=f"one {what} has no spread", influence=influence)
+    se = math.sqrt(float(sums.square().sum()) * groups / (groups - 1)) / n
+    return Estimate(
+        value=value,
+        se=se,
+        ci=student_interval(value, se, groups - 1),
+        method="mean" if clusters is None else "clusters",
+        n=n,
+        n_real=n_real,
+        better=better,
+        influence=influence,
+    )
+
+
+def student_interval(value: float, se: float, freedom: int, level: float = LEVEL) -> tuple[float, float]:
+    """(low, high) of Student's t interval around `value`, for an error estimated with `freedom` degrees of freedom."""
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(freedom, 0.5 + level / 2)) * se
+    return value - half, value + half
 
 
 def format_value(value: float | None, se: float | None) -> str:

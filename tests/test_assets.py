@@ -161,6 +161,23 @@ def test_a_file_put_into_the_cache_by_hand_is_used_offline(
     assert server.requests == []
 
 
+def test_without_a_published_hash_the_first_content_is_remembered(server: Server, cache: Path) -> None:
+    unknown = asset(server, "/good", sha256="")
+    assert fetch(unknown, open_url=open_loopback).sha256 == SHA256
+    (cache / "net.pth").write_bytes(b"other")
+    assert fetch(unknown, open_url=open_loopback).path.read_bytes() == CONTENT  # what is there now is not what came first
+    (cache / "net.pth").unlink()
+    with pytest.raises(SetupError, match=f"expected {SHA256}"):
+        fetch(asset(server, "/portal", sha256=""), open_url=open_loopback)
+
+
+def test_without_a_published_hash_what_is_not_about_as_large_is_refused(server: Server, cache: Path) -> None:
+    with pytest.raises(SetupError, match=r"/portal: 0 MB came, about 10 are expected"):
+        fetch(asset(server, "/portal", sha256=""), open_url=open_loopback)
+    assert not list(cache.glob("net.pth*[!k]"))
+    assert fetch(asset(server, "/portal", "/good", sha256=""), open_url=open_loopback).sha256 == SHA256
+
+
 def test_named_weights_come_first_whatever_their_hash(server: Server, tmp_path: Path) -> None:
     own = tmp_path / "own.pth"
     own.write_bytes(b"own")

@@ -44,17 +44,42 @@ def test_code_from_outside_that_does_not_fit_is_refused(name: str) -> None:
         catalog.find("metrics", name)
 
 
+ARGUMENTS = {
+    "distributions": {"real", "fake"},
+    "features": {"real", "fake"},
+    "sample": {"fake"},
+    "held_out": {"real", "held_out", "fake"},
+    "classes": {"real", "fake", "real_classes", "fake_classes"},
+    "pairs": {"x", "y"},
+    "own_pairs": {"x", "y"},
+    "text": {"images", "captions", "references", "embed"},
+    "descriptions": {"shown", "asked"},
+    "videos": {"real", "fake"},
+    "points": {"fake", "modes", "sigma"},
+}
+
+
 @pytest.mark.parametrize("name", catalog.names("metrics"))
 def test_contract_of_metrics(name: str) -> None:
     metric = catalog.find("metrics", name)
     parameters = inspect.signature(metric.compute).parameters
-    expected = {"probabilities": {"logits"}, "points": {"fake", "modes", "sigma"}}.get(metric.takes, {"real", "fake"})
-    assert expected <= set(parameters)
+    assert ARGUMENTS[metric.takes] <= set(parameters)
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters.values())
     for settings in metric.protocols.values():
-        assert set(settings) <= set(parameters)
-    assert set(metric.on_inception) <= set(metric.reports)
-    assert metric.extractor in catalog.names("extractors")
-    assert metric.summary
-    assert metric.source
-    assert metric.error_bar
+        assert ARGUMENTS[metric.takes] | set(settings) <= set(parameters)
+    for place, names in metric.on.items():
+        extractor, _, layer = place.partition(".")
+        assert (layer or "pool") in catalog.find("extractors", extractor).layers
+        assert set(names) <= set(metric.reports)
+    if metric.extractor is not None:
+        extractor = catalog.find("extractors", metric.extractor)
+        assert metric.layer in extractor.layers
+        assert not metric.variant or metric.variant in extractor.inputs
+    for text in (metric.summary, metric.sees, metric.blind, metric.error_bar, metric.source):
+        assert text
+        assert "|" not in text
+
+
+def test_no_two_metrics_report_the_same_name() -> None:
+    names = [name for file in catalog.names("metrics") for name in catalog.find("metrics", file).reports]
+    assert len(names) == len(set(names))

@@ -17,7 +17,12 @@ def load_weights(network: nn.Module, path: Path, *, hint: str = "") -> None:
     Batch counters of normalisations (`num_batches_tracked`) may be there or not. Raises SetupError that names the first
     wrong key; `hint` says which file is needed.
     """
-    state = {name: value for name, value in _read(path, hint).items() if not _is_counter(name)}
+    put_weights(network, read_weights(path, hint=hint), path, hint=hint)
+
+
+def put_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path, *, hint: str = "") -> None:
+    """`load_weights` for a state dict that was read from `path` and changed since."""
+    state = {name: value for name, value in state.items() if not _is_counter(name)}
     wanted = {name: value for name, value in network.state_dict().items() if not _is_counter(name)}
     fault = _first_fault(state, wanted)
     if fault:
@@ -29,7 +34,7 @@ def _is_counter(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
-def _read(path: Path, hint: str) -> Mapping[str, Tensor]:
+def read_weights(path: Path, *, hint: str = "") -> Mapping[str, Tensor]:
     """The tensors in `path`. A pickle is read by torch's restricted reader, which runs no code of the file."""
     try:
         if path.suffix == ".safetensors":

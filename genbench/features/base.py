@@ -6,7 +6,7 @@ import abc
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -37,7 +37,7 @@ class FeatureExtractor(nn.Module, abc.ABC):
 
     Class attributes describe it before any weight is loaded:
     layers: layer -> number of features. "pool" is the default of metrics; "logits", where it exists, are of a classifier.
-    inputs: names of the input protocols, that is of ways to resize and normalise; the first is the default.
+    inputs: names of the variants: ways to resize and normalise, or sizes of a published network; the first is the default.
     download: whether weights must be fetched.
     """
 
@@ -57,6 +57,10 @@ class FeatureExtractor(nn.Module, abc.ABC):
             precision=precision,
         )
 
+    def width(self, layer: str) -> int:
+        """Number of features of a layer of this very network; a variant may have more or fewer than `layers` says."""
+        return self.layers[layer]
+
     @classmethod
     def name(cls) -> str:
         """The name in the catalogue, which is the file's."""
@@ -70,3 +74,12 @@ class FeatureExtractor(nn.Module, abc.ABC):
     @abc.abstractmethod
     def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """The asked layers of uint8 images (N, 3, H, W), float32, on the device of the network."""
+
+
+@runtime_checkable
+class EmbedsText(Protocol):
+    """An extractor that also puts text into the space of its "pool" features."""
+
+    def embed_text(self, texts: list[str]) -> Tensor:
+        """T texts -> (T, D) float32 on the CPU."""
+        ...

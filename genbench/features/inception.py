@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from genbench.assets import Asset, fetch
 from genbench.features._precision import WEIGHT_DTYPE, computing, convert_convolutions
+from genbench.features._tf1_resize import tf1_bilinear
 from genbench.features._weights import load_weights
 from genbench.features.base import FeatureExtractor, Precision
 from genbench.nn.conv_norm import ConvNorm, fold_batch_norm
@@ -42,19 +43,7 @@ WEIGHTS = Asset(
 
 def resize_tf(images: Tensor) -> Tensor:
     """As TensorFlow 1 does inside the published graph; torch-fidelity, ADM, EDM and StyleGAN agree with it to the bit."""
-    wide = _tf1_stretch(images.float(), dim=3)
-    return _tf1_stretch(wide, dim=2).sub_(128).div_(128)
-
-
-def _tf1_stretch(x: Tensor, dim: int) -> Tensor:
-    """`x` linearly interpolated to 299 along `dim`. Pixel i of the result reads at i * size / 299: corners, not centres."""
-    size = x.shape[dim]
-    place = torch.arange(SIZE, dtype=torch.float32, device=x.device) * torch.tensor(size / SIZE, dtype=torch.float32)
-    low = place.long()
-    high = (low + 1).clamp_max(size - 1)
-    share = (place - low).view(-1, *[1] * (x.dim() - 1 - dim))
-    start = x.index_select(dim, low)
-    return x.index_select(dim, high).sub_(start).mul_(share).add_(start)
+    return tf1_bilinear(images, SIZE).sub_(128).div_(128)
 
 
 def resize_pytorch(images: Tensor) -> Tensor:

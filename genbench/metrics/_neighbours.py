@@ -200,3 +200,44 @@ def _coarse_dtype(*clouds: Cloud) -> torch.dtype:
     true_float32 = clouds[0].features.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
     small = all(float(cloud.squares.max()) < torch.finfo(torch.float32).max / 16 for cloud in clouds)
     return torch.float32 if true_float32 and small else torch.float64
+
+
+def nearest(cloud: Cloud, among: Cloud, k: int) -> tuple[Tensor, Tensor]:
+    """(N, k) float64 squared distances from each point of `cloud` to its k nearest in `among`, ascending, and their indices.
+
+    1 <= k <= M; a point that is in both clouds is its own nearest. Of equally near ones the earlier comes first; where more
+    than 3 k + 9 others are as near as the k-th, which of these are named is open, and the distances are not.
+    """
+    coarse = _coarse_dtype(cloud, among)
+    squared, index, clear = _nearest_among(cloud, among, k, torch.arange(len(cloud), device=cloud.features.device), coarse)
+    for rows in (~clear).nonzero().flatten().split(BLOCK):
+        squared[rows], index[rows], _ = _nearest_among(cloud, among, k, rows, torch.float64)
+    return squared, index
+
+
+def _nearest_among(cloud: Cloud, among: Cloud, k: int, rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """As `nearest` for the points `rows` (B,), with (B,) whether the rounding of `dtype` cannot have hidden a nearer one.
+
+    The 4 k + 9 nearest by products are put in order by their differences.
+    """
+    candidates = min(4 * k + 9, len(among))
+    squared = torch.empty(len(rows), k, dtype=torch.float64, device=rows.device)
+    index = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
+    clear = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    blocks = zip(rows.split(BLOCK), squared.split(BLOCK), index.split(BLOCK), clear.split(BLOCK), strict=True)
+    for some, into_squared, into_index, into_clear in blocks:
+        x, x_squares = cloud.rows(some, dtype), cloud.squares[some].to(dtype)
+        found = torch.full((len(some), candidates), torch.inf, dtype=dtype, device=rows.device)
+        others = torch.zeros((len(some), candidates), dtype=torch.int64, device=rows.device)
+        for columns in among.blocks():
+            y, y_squares = among.rows(columns, dtype), among.squares[columns].to(dtype)
+            _keep_nearest(found, others, _squared_distances(x, x_squares, y, y_squares), columns)
+        others, _ = others.sort(dim=1)
+        exact = _squared_differences(cloud, some.repeat_interleave(candidates), among, others.flatten())
+        exact, order = exact.view(-1, candidates).sort(dim=1, stable=True)
+        into_squared.copy_(exact[:, :k])
+        into_index.copy_(others.gather(1, order[:, :k]))
+        if candidates < len(among):
+            furthest = found[:, -1].to(torch.float64)
+            into_clear.copy_(furthest - cloud.rounding(some, furthest, dtype) > exact[:, k - 1])
+    return squared, index, clear

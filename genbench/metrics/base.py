@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from genbench.estimate import Better, Estimate
+from genbench.estimate import Better
 from genbench.gaussian import Moments
 from genbench.gaussian import moments as moments_of
 
@@ -52,6 +52,21 @@ class FeatureSet:
         return self.moments
 
 
+Takes = Literal[
+    "distributions",
+    "features",
+    "sample",
+    "held_out",
+    "classes",
+    "pairs",
+    "own_pairs",
+    "text",
+    "descriptions",
+    "videos",
+    "points",
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One file, one metric. `compute` opens no file, loads no network and prints nothing.
@@ -59,26 +74,47 @@ class Metric:
     compute: keyword-only. By `takes`:
         "distributions"   compute(real=FeatureSet, fake=FeatureSet, **settings)
         "features"        compute(real=(M, D), fake=(N, D), **settings), where moments alone do not do
-        "probabilities"   compute(logits=(N, classes), **settings), no reference
+        "sample"          compute(fake=(N, D), **settings), no reference: logits for the Inception Score, features for Vendi
+        "held_out"        compute(real=(M, D), held_out=(K, D), fake=(N, D), **settings): `real` was trained on, `held_out` not
+        "classes"         compute(real=(M, D), fake=(N, D), real_classes=(M,) int64, fake_classes=(N,) int64, **settings)
+        "text"            compute(images=(N, D), captions=N strings, references=N lists of strings or None, embed=,
+                          **settings); embed: list of T strings -> (T, D), in the space of the images
+        "descriptions"    compute(shown=N descriptions, asked=N descriptions, **settings), of `genbench.data.sets.shapes`
+        "videos"          compute(real=(M, C, T, H, W), fake=(N, C, T, H, W), **settings), uint8
         "points"          compute(fake=(N, 2), modes=(K, 2), sigma=...), points of a known mixture; suites on point sets use it
-    and it returns one `Estimate` for each name in `reports`. Chance enters by settings only (a seed).
+    and it returns one `Estimate` for each name in `reports`. Chance enters by settings only (a seed). Two are different:
+        "pairs"           compute(x=(B, ...), y=(B, ...), **settings), images and what each should be
+        "own_pairs"       the same, where x and y are two images of one set, of the same class where classes are known
+    are asked batch by batch, and return one number per pair, (B,) float64, for each name in `reports`; the value is their mean.
+    Both get features where `extractor` is named, else uint8 images (B, 3, H, W).
     reports: name -> which direction is better.
-    on_inception: other names that the values bear on Inception's features alone, such as {"fd": "fid"}.
-    extractor: the default one.
+    on: place -> {reported name: what it is called there}, such as {"inception": {"fd": "fid"}}; a place is EXTRACTOR or
+        EXTRACTOR.LAYER.
+    extractor, layer, variant: the default ones; extractor None: the images themselves; variant "": the extractor's first.
     protocols: name -> settings of `compute`; the first is the default. Never edited after a release: add a new one.
     min_n: images needed on either side for a value that may be compared; below it is an error unless small sets are allowed.
-    error_bar: one sentence for the documentation on how the error is made.
+    error_bar: one sentence for the documentation on how the error is made, or why there is none.
+    sees, blind: what moves the value, and what does not, in a few words for the documentation.
     version: raised when the numbers of the same protocol change.
     """
 
-    compute: Callable[..., dict[str, Estimate]]
-    takes: Literal["distributions", "features", "probabilities", "points"]
+    compute: Callable[..., Any]
+    takes: Takes
     reports: Mapping[str, Better]
-    on_inception: Mapping[str, str] = field(default_factory=dict)
-    extractor: str = "inception"
+    on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    extractor: str | None = "inception"
+    layer: str = "pool"
+    variant: str = ""
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
     min_n: int
     error_bar: str
     summary: str
+    sees: str
+    blind: str
     source: str
     version: int = 1
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether there must be real images to compare with."""
+        return self.takes in ("distributions", "features", "held_out", "classes", "videos")

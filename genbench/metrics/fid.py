@@ -185,28 +185,33 @@ def _leaving_out(side: FeatureSet) -> Callable[[int], Moments]:
 
 
 def _blocks(features: Tensor) -> Tensor:
-    """(N,) the jackknife block of each image: random, since images come sorted by class or cycle through the classes.
-
-    What is shuffled is the order by content, so that the blocks hold the same images in whatever order these are given.
-    """
-    n = len(features)
-    by_content = features.sum(1).argsort(stable=True)
-    shuffled = torch.from_numpy(generator(0, "fid/jackknife").permutation(n)).to(features.device)
-    blocks = torch.empty(n, dtype=torch.int64, device=features.device)
-    blocks[by_content[shuffled]] = torch.arange(n, device=features.device) % BLOCKS
+    """(N,) the jackknife block of each image."""
+    blocks = torch.empty(len(features), dtype=torch.int64, device=features.device)
+    blocks[shuffled(features, 0, "fid/jackknife")] = torch.arange(len(features), device=features.device) % BLOCKS
     return blocks
+
+
+def shuffled(features: Tensor, seed: int, purpose: str) -> Tensor:
+    """(N,) indices of the images in random order, since they come sorted by class or cycle through the classes.
+
+    What is shuffled is the order by content, so that it is the same order of images however these are given.
+    """
+    by_content = features.sum(1).argsort(stable=True)
+    return by_content[torch.from_numpy(generator(seed, purpose).permutation(len(features))).to(features.device)]
 
 
 metric = Metric(
     compute=compute,
     takes="distributions",
     reports={"fd": "lower"},
-    on_inception={"fd": "fid"},
+    on={"inception": {"fd": "fid"}, "inception.spatial": {"fd": "sfid"}},
     min_n=500,
     error_bar=(
         "Influence functions of both sides (a reference known by its moments alone counts as exact); the bias-corrected value "
         "is a ten-block jackknife's. Near distance zero the error bar is conservative."
     ),
     summary="Fréchet distance between Gaussians fitted to the features of real and generated images",
+    sees="every difference of means and covariances of the features, of quality and diversity alike",
+    blind="copies of training images, prompts, anything beyond second moments",
     source="Heusel et al. 2017, https://arxiv.org/abs/1706.08500",
 )

@@ -22,22 +22,22 @@ from genbench.metrics._checks import check_rows
 from genbench.metrics.base import Metric
 
 
-def compute(*, logits: Tensor, splits: int = 10, seed: int = 2020) -> dict[str, Estimate]:
-    """{"inception_score": Estimate} of (N, classes) logits of any classifier.
+def compute(*, fake: Tensor, splits: int = 10, seed: int = 2020) -> dict[str, Estimate]:
+    """{"inception_score": Estimate} of `fake`, (N, classes) logits of any classifier.
 
     details["split_std"] (divisor: splits) is the ± that other tools print; it tells how much splits of N/10 images differ.
     Raises UsageError for less than one split, DataError for fewer than two images in a split or numbers that are not finite.
     """
     if splits < 1:
         raise UsageError("E-USAGE", f"splits={splits}; the Inception Score needs at least one split")
-    check_rows(logits, side="fake", metric="inception_score", at_least=2 * splits)
-    n = len(logits)
-    order = torch.from_numpy(np.random.RandomState(seed).permutation(n)).to(logits.device)
-    pull = torch.empty(n, dtype=torch.float64, device=logits.device)
+    check_rows(fake, side="fake", metric="inception_score", at_least=2 * splits)
+    n = len(fake)
+    order = torch.from_numpy(np.random.RandomState(seed).permutation(n)).to(fake.device)
+    pull = torch.empty(n, dtype=torch.float64, device=fake.device)
     scores, biases, variance = [], [], 0.0
     for i in range(splits):
         members = order[i * n // splits : (i + 1) * n // splits]
-        split = _score(logits[members].to(torch.float64))
+        split = _score(fake[members].to(torch.float64))
         deviation = (len(members) - 1) * (split.left_out.mean() - split.left_out)
         pull[members] = deviation * n / (splits * len(members))
         scores.append(split.score)
@@ -84,7 +84,8 @@ def _score(logits: Tensor) -> _Split:
 
 metric = Metric(
     compute=compute,
-    takes="probabilities",
+    takes="sample",
+    layer="logits",
     reports={"inception_score": "higher"},
     min_n=500,
     error_bar=(
@@ -92,5 +93,7 @@ metric = Metric(
         "The spread over splits that other tools print as ± is in details as split_std."
     ),
     summary="Inception Score: certainty of a classifier about each generated image, and diversity of its answers",
+    sees="certainty of the classifier about each image, and how evenly its answers spread",
+    blind="the real images, variety inside a class, anything outside the classifier's classes",
     source="Salimans et al. 2016, https://arxiv.org/abs/1606.03498",
 )

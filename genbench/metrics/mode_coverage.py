@@ -50,5 +50,7 @@ metric = Metric(
     min_n=100,
     error_bar="binomial for the share of good samples; none for the count",
     summary="modes of a known mixture that are found, and the share of samples on one",
+    sees="modes that are missed, samples between modes",
+    blind="how evenly the modes are hit, their shape",
     source="Metz et al. 2017; Srivastava et al. 2017",
 )

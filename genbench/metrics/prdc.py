@@ -146,5 +146,7 @@ metric = Metric(
         "These three hold the balls fixed. Coverage: delete-one jackknife over the generated images, which is rather too wide."
     ),
     summary="Precision, recall, density and coverage: overlap of the nearest-neighbour balls of real and generated images",
+    sees="precision and density: images where no real ones are; recall and coverage: real ones that are not reached",
+    blind="how often a region is hit, copies of training images",
     source="Naeem et al. 2020, https://arxiv.org/abs/2002.09797; Kynkäänniemi et al. 2019, https://arxiv.org/abs/1904.06991",
 )

@@ -20,23 +20,23 @@ def plain_score(some: Tensor) -> float:
 
 
 def test_answers_that_never_change_score_one() -> None:
-    estimate = compute(logits=torch.zeros(200, 10))["inception_score"]
+    estimate = compute(fake=torch.zeros(200, 10))["inception_score"]
     assert float(estimate) == pytest.approx(1, abs=1e-12)
     assert estimate.se == pytest.approx(0, abs=1e-12)
-    assert float(compute(logits=logits(1).expand(200, -1))["inception_score"]) == pytest.approx(1, abs=1e-12)
+    assert float(compute(fake=logits(1).expand(200, -1))["inception_score"]) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("height", [100.0, 1e6])  # the second makes probabilities of exactly zero
 def test_sure_and_even_answers_score_the_number_of_classes(height: float) -> None:
     one_hot = torch.eye(10)[torch.arange(200) % 10] * height
-    assert float(compute(logits=one_hot, splits=1)["inception_score"]) == pytest.approx(10, rel=1e-9)
+    assert float(compute(fake=one_hot, splits=1)["inception_score"]) == pytest.approx(10, rel=1e-9)
 
 
 def test_splits_of_a_shuffled_order() -> None:
     some = logits(123)
     order = np.random.RandomState(2020).permutation(123)
     parts = [some[order[i * 123 // 10 : (i + 1) * 123 // 10]] for i in range(10)]
-    estimate = compute(logits=some)["inception_score"]
+    estimate = compute(fake=some)["inception_score"]
     assert float(estimate) == pytest.approx(np.mean([plain_score(part) for part in parts]), rel=1e-10)
     assert estimate.details["split_std"] == pytest.approx(np.std([plain_score(part) for part in parts]), rel=1e-8)
 
@@ -50,7 +50,7 @@ def test_jackknife_equals_leaving_images_out() -> None:
         variance += (m - 1) / m * ((left_out - left_out.mean()) ** 2).sum() / 4
         bias += (m - 1) * (left_out.mean() - plain_score(some[members])) / 2
         influence[members] = (m - 1) * (left_out.mean() - left_out)
-    estimate = compute(logits=some, splits=2)["inception_score"]
+    estimate = compute(fake=some, splits=2)["inception_score"]
     assert estimate.se == pytest.approx(variance**0.5, rel=1e-9)
     assert estimate.bias_corrected == pytest.approx(float(estimate) - bias, rel=1e-9)
     assert estimate.influence is not None
@@ -59,12 +59,12 @@ def test_jackknife_equals_leaving_images_out() -> None:
 
 
 def test_influence_has_the_spread_of_the_error_bar() -> None:
-    estimate = compute(logits=logits(997))["inception_score"]
+    estimate = compute(fake=logits(997))["inception_score"]
     assert estimate.influence is not None
     assert estimate.se == pytest.approx(float(estimate.influence.fake.std()) / 997**0.5, rel=0.02)
 
 
 def test_adding_a_constant_to_logits_changes_nothing() -> None:
     some = logits(100).double()
-    shifted = compute(logits=some + torch.arange(100)[:, None])["inception_score"]
-    assert float(shifted) == pytest.approx(float(compute(logits=some)["inception_score"]), rel=1e-9)
+    shifted = compute(fake=some + torch.arange(100)[:, None])["inception_score"]
+    assert float(shifted) == pytest.approx(float(compute(fake=some)["inception_score"]), rel=1e-9)

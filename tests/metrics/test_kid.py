@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import DataError
-from genbench.metrics import kid
+from genbench.metrics import _mmd, kid
 
 
 def sample(n: int, seed: int, scale: float = 1.0, shift: float = 0.0, dim: int = 8) -> Tensor:
@@ -25,7 +25,7 @@ def loops(real: Tensor, fake: Tensor) -> float:
 
 @pytest.mark.parametrize("block", [1, 7, 16, 1024])
 def test_equals_a_double_loop_for_every_block(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kid, "BLOCK", block)
+    monkeypatch.setattr(_mmd, "BLOCK", block)
     real, fake = sample(21, 0), sample(16, 1, 1.2, 0.3)
     assert float(kid.compute(real=real, fake=fake)["kd"]) == pytest.approx(loops(real, fake), rel=1e-12)
 
@@ -90,3 +90,40 @@ def test_too_few_images_for_a_subset() -> None:
     with pytest.raises(DataError, match="subsets of 1000 images, and there are 512 fake ones") as caught:
         kid.compute(real=sample(1000, 0), fake=sample(512, 1), **kid.metric.protocols["subsets"])
     assert "subset_size=512" in caught.value.hint
+
+
+@pytest.mark.parametrize(("sigma", "dim"), [(10.0, 8), (10.0, 2), (0.5, 2)])
+def test_gaussian_kernel_equals_all_exponentials(sigma: float, dim: int) -> None:
+    real, fake = sample(31, 0, dim=dim), sample(26, 1, 1.2, 0.3, dim=dim)
+    x, y = real.double().numpy(), fake.double().numpy()
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.exp(-np.square(a[:, None] - b[None]).sum(-1) / (2 * sigma**2))
+
+    def within(a: np.ndarray) -> float:
+        return float((kernel(a, a).sum() - len(a)) / (len(a) * (len(a) - 1)))
+
+    direct = within(x) + within(y) - 2 * kernel(x, y).mean()
+    assert float(kid.compute(real=real, fake=fake, sigma=sigma)["kd"]) == pytest.approx(direct, rel=1e-9)
+
+
+def test_gaussian_kernel_of_gaussians_has_a_closed_form() -> None:
+    """E k(x, y) = (1 + v / σ²)^(-D/2) exp(-|Δ|² / 2(σ² + v)) where v is the variance of x - y in each coordinate."""
+    dim, sigma, shift = 4, 2.0, 1.0
+
+    def expected(v: float, squared: float) -> float:
+        return float((1 + v / sigma**2) ** (-dim / 2) * np.exp(-squared / (2 * (sigma**2 + v))))
+
+    truth = 2 * expected(2.0, 0.0) - 2 * expected(2.0, dim * shift**2)
+    got = kid.compute(real=sample(4000, 0, dim=dim), fake=sample(4000, 1, shift=shift, dim=dim), sigma=sigma)["kd"]
+    assert got.se is not None
+    assert abs(float(got) - truth) < 3 * got.se < 0.1 * truth
+
+
+def test_the_rbf_protocol_sees_a_planted_shift() -> None:
+    real, fake = sample(300, 0), sample(300, 1)
+    values = [
+        float(kid.compute(real=real, fake=fake + step, **kid.metric.protocols["rbf"])["kd"]) for step in (0, 0.2, 0.5, 1, 3)
+    ]
+    assert values == sorted(values)
+    assert values[-1] > 100 * abs(values[0])

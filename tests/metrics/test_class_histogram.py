@@ -1,0 +1,90 @@
+"""Class histogram: known divergences, missing classes, and the error of the shares."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from scipy.special import rel_entr
+from torch import Tensor
+
+from genbench.metrics.class_histogram import compute
+
+
+def logits(*counts: int) -> Tensor:
+    """Answers with so many images of each class, in mixed order."""
+    classes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    classes = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(0))]
+    return 3 * torch.nn.functional.one_hot(classes, len(counts)).float() - 1
+
+
+def test_equal_counts_are_at_zero() -> None:
+    got = compute(real=logits(30, 20, 50), fake=logits(30, 20, 50))
+    assert float(got["class_kl"]) == 0
+    assert got["class_kl"].se == 0
+    assert float(got["classes_found"]) == 3
+
+
+def test_equals_the_divergence_of_the_shares() -> None:
+    """Half an image is added to each class that either side has: not to the last one."""
+    real, fake = logits(400, 100, 300, 0, 0), logits(50, 350, 0, 20, 0)
+    p, q = torch.tensor([400.5, 100.5, 300.5, 0.5]) / 802, torch.tensor([50.5, 350.5, 0.5, 20.5]) / 422
+    got = compute(real=real, fake=fake)
+    assert float(got["class_kl"]) == pytest.approx(rel_entr(q.numpy(), p.numpy()).sum(), rel=1e-6)
+    assert float(got["classes_found"]) == 2
+    assert got["classes_found"].details == {"classes_real": 3}
+    assert got["classes_found"].reason is not None
+
+
+def test_many_images_of_k_of_ten_classes_are_at_log_of_ten_over_k() -> None:
+    """A generator that knows k of ten classes, evenly; the number falls by one per mode, and the divergence grows."""
+    real, values = logits(*[3000] * 10), []
+    for kept in (10, 8, 5, 2, 1):
+        got = compute(real=real, fake=logits(*[3000] * kept, *[0] * (10 - kept)))
+        assert float(got["classes_found"]) == kept
+        assert float(got["class_kl"]) == pytest.approx(math.log(10 / kept), abs=0.02)  # empty classes count half an image
+        values.append(float(got["class_kl"]))
+    assert values == sorted(values)
+
+
+def test_grows_with_imbalance() -> None:
+    real = logits(*[100] * 5)
+    values = [
+        float(compute(real=real, fake=logits(*[100 - taken] * 4, 100 + 4 * taken))["class_kl"]) for taken in (0, 20, 50, 80, 99)
+    ]
+    assert values == sorted(values)
+
+
+def test_variety_inside_a_class_does_not_count() -> None:
+    """What it is documented to be blind to: every image the same one of its class."""
+    real = logits(40, 60)
+    fake = real + torch.randn(100, 2, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
+    assert float(compute(real=real, fake=fake)["class_kl"]) == 0
+
+
+def test_influence_is_the_effect_of_leaving_an_image_out() -> None:
+    real, fake = logits(400, 100, 300), logits(90, 350, 40)
+    estimate = compute(real=real, fake=fake)["class_kl"]
+    assert estimate.influence is not None
+    assert estimate.influence.real is not None
+    for side, rows in (("real", real), ("fake", fake)):
+        for i in range(0, len(rows), 97):
+            rest = {"real": real, "fake": fake, side: rows[torch.arange(len(rows)) != i]}
+            effect = (float(estimate) - float(compute(**rest)["class_kl"])) * (len(rows) - 1)
+            assert float(getattr(estimate.influence, side)[i]) == pytest.approx(effect, rel=0.02, abs=0.01)
+
+
+def test_error_matches_repeated_draws() -> None:
+    generator = torch.Generator().manual_seed(0)
+    answers = torch.eye(4)
+    p, q = torch.tensor([0.4, 0.3, 0.2, 0.1]), torch.tensor([0.1, 0.2, 0.2, 0.5])
+
+    def draw() -> tuple[float, float]:
+        real, fake = (answers[torch.multinomial(share, 400, True, generator=generator)] for share in (p, q))
+        estimate = compute(real=real, fake=fake)["class_kl"]
+        assert estimate.se is not None
+        return float(estimate), estimate.se
+
+    values, errors = torch.tensor([draw() for _ in range(300)]).T
+    assert float(errors.mean()) == pytest.approx(float(values.std()), rel=0.15)
