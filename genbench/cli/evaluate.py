@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 Samples = Annotated[str, typer.Argument(help="Folder, zip, tar, npz, npy, named set (digits/test) or hf://name:split.")]
 Ref = Annotated[str | None, typer.Option(help="Named set, images, or statistics (.safetensors; .npz with mu and sigma).")]
+HeldOut = Annotated[str | None, typer.Option(help="Real images that were not trained on, for memorisation; --ref is what was.")]
+Paired = Annotated[str | None, typer.Option(help="What each image should be, under the same name: for ssim, lpips, ....")]
+Captions = Annotated[
+    str | None, typer.Option(help="What each image should show: .csv or .jsonl, a folder with .txt files, or shapes/test.")
+]
 Metrics = Annotated[
     str | None, typer.Option(help="Such as fid,kid:subsets,precision or fd@tiny. Default: fid,kid,inception_score,prdc.")
 ]
@@ -27,6 +32,9 @@ AllowSmall = Annotated[bool, typer.Option("--allow-small", help="Give values for
 def evaluate(
     samples: Samples,
     ref: Ref = None,
+    held_out: HeldOut = None,
+    paired: Paired = None,
+    captions: Captions = None,
     metrics: Metrics = None,
     extractor: Extractor = None,
     weights: options.Weights = None,
@@ -52,6 +60,9 @@ def evaluate(
     genbench evaluate digits/test --ref digits/train --extractor tiny
     genbench evaluate samples/ --ref cifar10
     genbench evaluate samples.zip --ref stats.npz --metrics fid:clean --json
+    genbench evaluate restored/ --paired originals/ --metrics psnr,ssim,lpips
+    genbench evaluate samples/ --ref cifar10 --held-out cifar10/test --metrics authenticity,near_copies,c_t
+    genbench evaluate samples/ --captions prompts.csv --metrics clip_score
     """
     options.choice(precision, ("fp32", "tf32", "bf16"), "--precision")
     options.choice(on_bad, ("fail", "skip"), "--on-bad")
@@ -64,6 +75,9 @@ def evaluate(
         result = measure(
             samples,
             ref=ref,
+            held_out=held_out,
+            paired=paired,
+            captions=captions,
             metrics=[name for name in metrics.split(",") if name.strip()] if metrics else None,
             extractor=extractor,
             weights=weights,
@@ -97,17 +111,18 @@ def _print(result: Result, quiet: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from genbench.estimate import ARROWS
+
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("metric")
     for heading in ("value ± error", "95 % interval", "n", "n ref"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("protocol", no_wrap=True)
     for metric in result.metrics:
-        arrow = "↓" if metric.better == "lower" else "↑"
         interval = f"[{metric.ci[0]:.4g}, {metric.ci[1]:.4g}]" if metric.ci else "–"
         marked = metric.protocol + ("" if metric.comparable else "  not comparable")
         counts = [f"{count:,}" if count is not None else "–" for count in (metric.n, metric.n_real)]
-        table.add_row(f"{metric.name} {arrow}", str(metric), interval.replace("[", r"\["), *counts, marked)
+        table.add_row(f"{metric.name} {ARROWS[metric.better]}", str(metric), interval.replace("[", r"\["), *counts, marked)
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table)
     if not quiet:
         for line in _notes(result):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from genbench import __version__, catalog
+from genbench import __version__
 from genbench.data.base import Policy
 from genbench.data.open import open_images
 from genbench.errors import DataError
 from genbench.evaluation import statistics
-from genbench.evaluation.extract import Progress, View, extract, look_at
+from genbench.evaluation.collection import Collection
+from genbench.evaluation.extract import Progress, View, extract
 from genbench.evaluation.plan import prepare_execution
-from genbench.evaluation.reference import describe
+from genbench.evaluation.request import parse_place
 from genbench.evaluation.result import Extractor
 from genbench.evaluation.statistics import Header
 from genbench.features.base import Precision
@@ -37,26 +38,20 @@ def build_statistics(
 
     Raises DataError for fewer than two images.
     """
-    head, _, input = extractor.partition(":")
-    name, _, layer = head.partition(".")
-    extractor_class = catalog.find("extractors", name)
-    layer, input = layer or "pool", input or extractor_class.inputs[0]
-    for given, known in ((layer, extractor_class.layers), (input, extractor_class.inputs)):
-        if given not in known:
-            raise catalog.unknown(f"{name} layers or inputs", given, known)
+    place = parse_place(extractor)
     source = open_images(images, policy=policy)
     execution = prepare_execution(device, batch_size, workers, progress)
-    network = extractor_class.load(input=input, precision=precision, weights=weights).to(execution.device)
-    surveyed = look_at(source, policy, execution)
-    extracted = extract(source, surveyed, policy, [View(extractor=network, layers=(layer,))], execution)
-    features = extracted.features[0][layer]
+    network = place.load(precision, weights).to(execution.device)
+    found = Collection.look(source, policy, execution)
+    extracted = extract(source, found.surveyed, policy, [View(extractor=network, layers=(place.layer,))], execution)
+    features = extracted.features[0][place.layer]
     if len(features) < 2:
         raise DataError("E-TOO-FEW", f"{source.name} has {len(features)} usable images; 2 are the least for a covariance")
     kept = statistics.subsample(features, max_features)
     header = Header(
-        images=describe(source.name, source.kind, dict(source.ignored), surveyed, extracted.skipped),
+        images=found.describe(extracted.skipped),
         extractor=Extractor(**asdict(network.identity)),
-        layer=layer,
+        layer=place.layer,
         n_features=len(kept),
         command=["genbench", "stats", "build", source.name, "--extractor", extractor, "--max-features", str(max_features)],
         genbench=__version__,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genbench.data.base import Policy
-from genbench.data.open import open_images
 from genbench.errors import Warned
-from genbench.evaluation.extract import Progress, extract, look_at, quiet
+from genbench.evaluation.extract import Progress, quiet
+from genbench.evaluation.gather import Sides, gather
+from genbench.evaluation.inputs import Gathered
 from genbench.evaluation.plan import Plan
-from genbench.evaluation.reference import Resolved, check_exists, describe, resolve, views_of
 from genbench.evaluation.request import parse_all
-from genbench.evaluation.result import Images, Result, Timing
+from genbench.evaluation.result import Result, Timing
 from genbench.features.base import Precision
 
 
@@ -22,6 +22,10 @@ def evaluate(
     images: Any,
     *,
     ref: Any = None,
+    held_out: Any = None,
+    paired: Any = None,
+    captions: Any = None,
+    labels: Sequence[Any] | None = None,
     metrics: Sequence[str] | None = None,
     extractor: str | None = None,
     weights: str | Path | None = None,
@@ -43,8 +47,13 @@ def evaluate(
         images: folder, zip, tar, npz, npy, named set ("digits/test"), "hf://name:split", torch Dataset, uint8 tensor
             (N, 3, H, W), array (N, H, W, 3), list of PIL images, iterator of batches or a callable that returns one.
         ref: any of these, or a statistics file; a named set without a split means its training split.
+        held_out: any of these: real images that were not trained on, for metrics of memorisation; `ref` is then what was.
+        paired: any of these: what each image should be, under the same name.
+        captions: what each image was asked to show: a .csv or .jsonl file, a folder with a .txt beside each image, a named set
+            with captions ("shapes/test"), a mapping of names to captions, or a list in the order of the images.
+        labels: the class of each image; by default what the folders, the file or the set say.
         metrics: such as ["fid", "kd@tiny", "precision"]; by default FID, KID, Inception Score and precision, recall,
-            density, coverage, as far as the extractor and the reference allow.
+            density, coverage, as far as the extractor and the reference allow; with `paired`, SSIM, PSNR, L1 and L2.
         extractor: for the metrics that name none; "inception" by default, "tiny" needs no download.
         weights: a weights file for that extractor, instead of the download.
         precision: "fp32", "tf32" or "bf16"; part of the protocol.
@@ -57,39 +66,31 @@ def evaluate(
     """
     started, cpu = time.perf_counter(), time.process_time()
     policy = Policy(on_bad=on_bad, on_size_mix=on_size_mix, background=background, value_range=value_range)
-    requests = parse_all(metrics, extractor, precision, has_reference=ref is not None)
-    source = open_images(images, policy=policy)
-    if ref is not None:
-        check_exists(ref, policy)  # before any weight is loaded or image decoded
-    plan = Plan.prepare(requests, weights, device, batch_size, workers, progress)
-    surveyed = look_at(source, policy, plan.execution)
-    reference = resolve(ref, plan.referenced, policy, plan.execution) if plan.referenced else None
-    extracted = extract(source, surveyed, policy, views_of(plan.wanted), plan.execution)
+    sides = Sides(images=images, ref=ref, held_out=held_out, paired=paired, captions=captions, labels=labels)
+    requests = parse_all(metrics, extractor, precision, given=sides.given)
+    sides.check(policy)  # before any weight is loaded or image decoded
+    plan = Plan.prepare(requests, metrics is not None, weights, device, batch_size, workers, progress)
+    gathered = gather(sides, plan, policy)
     extract_s = time.perf_counter() - started
-    fake = {
-        (view.extractor, layer): features
-        for view, layers in zip(views_of(plan.wanted), extracted.features, strict=True)
-        for layer, features in layers.items()
-    }
-    measured = plan.measure(fake, reference, allow_small=allow_small, explicit=metrics is not None)
-    subject = describe(source.name, source.kind, dict(source.ignored), surveyed, extracted.skipped)
+    measured = plan.measure(gathered.inputs, allow_small=allow_small)
     wall_s = time.perf_counter() - started
     timing = Timing(
         wall_s=wall_s,
         cpu_s=time.process_time() - cpu,
         extract_s=extract_s,
         metrics_s=wall_s - extract_s,
-        images_extracted=extracted.decoded,
+        images_extracted=gathered.decoded,
     )
-    warnings = [*surveyed.warnings, *extracted.warnings, *_lossy(subject, reference)]
-    return plan.result(measured, subject, reference, warnings, timing, command)
+    gathered.warnings += _lossy(gathered)
+    return plan.result(measured, gathered, timing, command)
 
 
-def _lossy(subject: Images, reference: Resolved | None) -> list[Warned]:
+def _lossy(gathered: Gathered) -> list[Warned]:
     """JPEG on one side only moves every distance between features."""
-    if reference is None or not subject.formats or not reference.description.formats:
+    reference = gathered.reference
+    if reference is None or not gathered.subject.formats or not reference.description.formats:
         return []
-    jpeg = [{"JPEG"} == set(side.formats) for side in (subject, reference.description)]
+    jpeg = [{"JPEG"} == set(side.formats) for side in (gathered.subject, reference.description)]
     if jpeg[0] == jpeg[1]:
         return []
     text = f"{'the images are' if jpeg[0] else 'the reference is'} JPEG and the other side is not; this moves every distance"

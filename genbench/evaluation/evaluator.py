@@ -15,11 +15,14 @@ from genbench.data.arrays import to_images
 from genbench.data.base import Policy
 from genbench.errors import DataError, UsageError
 from genbench.evaluation.extract import forward, quiet
+from genbench.evaluation.inputs import Gathered, Inputs
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.reference import resolve, views_of
 from genbench.evaluation.request import parse_all
 from genbench.evaluation.result import Images, Result, Timing
 from genbench.features.base import Precision
+
+TAKEN = ("distributions", "features", "sample")
 
 
 class Evaluator:
@@ -46,14 +49,18 @@ class Evaluator:
         allow_small: bool = False,
         batch_size: int = 64,
     ) -> None:
-        requests = parse_all(metrics, extractor, precision, has_reference=ref is not None)
-        self._plan = Plan.prepare(requests, weights, device, batch_size, None, quiet)
+        requests = parse_all(metrics, extractor, precision, given={"a reference"} if ref is not None else set())
+        for request in requests:
+            if request.metric.takes not in TAKEN:
+                message = f"{request.label} needs more than images that come batch by batch"
+                raise UsageError("E-USAGE", message, hint="use evaluate() on all of them")
+        self._plan = Plan.prepare(requests, metrics is not None, weights, device, batch_size, None, quiet)
         self._policy = Policy(value_range=value_range)
         self._reference = (
             resolve(ref, self._plan.referenced, self._policy, self._plan.execution) if self._plan.referenced else None
         )
         self._views = views_of(self._plan.wanted)
-        self._allow_small, self._explicit = allow_small, metrics is not None
+        self._allow_small = allow_small
         self.reset()
 
     def reset(self) -> None:
@@ -85,7 +92,8 @@ class Evaluator:
             for view, layers in zip(self._views, self._features, strict=True)
             for layer, parts in layers.items()
         }
-        measured = self._plan.measure(fake, self._reference, allow_small=self._allow_small, explicit=self._explicit)
+        inputs = Inputs(fake=fake, real=self._reference.features if self._reference else {})
+        measured = self._plan.measure(inputs, allow_small=self._allow_small)
         n, now = len(self._digests), time.perf_counter()
         subject = Images(
             name="images",
@@ -103,7 +111,8 @@ class Evaluator:
             metrics_s=now - measuring,
             images_extracted=n,
         )
-        return self._plan.result(measured, subject, self._reference, [], timing, ())
+        gathered = Gathered(inputs=inputs, subject=subject, decoded=n, reference=self._reference)
+        return self._plan.result(measured, gathered, timing, ())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything seen since the last reset, as tensors and plain values."""

@@ -45,10 +45,14 @@ class View:
 
 @dataclass(kw_only=True)
 class Extracted:
-    """features[i][layer]: (N, D) float32 of the i-th view, in the order of the images; `skipped`: (name, reason)."""
+    """features[i][layer]: (N, D) float32 of the i-th view, in the order of the images; `skipped`: (name, reason).
+
+    kept: the positions in the source that the N rows belong to.
+    """
 
     features: list[dict[str, Tensor]]
     stores: list[FeatureStore]
+    kept: list[int] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     decoded: int = 0
     warnings: list[Warned] = field(default_factory=list)
@@ -89,6 +93,8 @@ def extract(source: ImageSource, surveyed: Survey, policy: Policy, views: Sequen
                 collected[layer].append(content.features)
                 skipped.update(content.skipped)
         extracted.skipped += [(source.item_name(index), reason) for index, reason in sorted(skipped.items())]
+        usable = surveyed.usable[chunk * CHUNK : (chunk + 1) * CHUNK]
+        extracted.kept += [index for index in usable if index not in skipped]
         execution.progress(decoding.task, min(total, (chunk + 1) * CHUNK), total)
     extracted.features = [{layer: torch.cat(found) for layer, found in layers.items()} for layers in parts]
     extracted.decoded = decoding.decoded
@@ -102,6 +108,7 @@ def _key(surveyed: Survey, policy: Policy, extractor: FeatureExtractor) -> dict[
         "size": surveyed.size,
         "policy": asdict(policy),
         "decoder": f"pillow {PIL.__version__}",
+        "chunk": CHUNK,
         **asdict(extractor.identity),
     }
 
@@ -153,7 +160,7 @@ def _compute(
                     part[layer].append(features)
 
     def joined(view: View, layer: str, found: list[Tensor]) -> Chunk:
-        return Chunk(torch.cat(found) if found else torch.empty(0, view.extractor.layers[layer]), skipped)
+        return Chunk(torch.cat(found) if found else torch.empty(0, view.extractor.width(layer)), skipped)
 
     return [
         {layer: joined(view, layer, found) for layer, found in part.items()} for view, part in zip(views, parts, strict=True)

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from genbench.errors import UsageError, Warned
+from genbench.errors import UsageError
 from genbench.evaluation import environment
 from genbench.evaluation.extract import Execution, Progress
+from genbench.evaluation.inputs import Gathered, Inputs
 from genbench.evaluation.measure import Measured, Networks, measure
-from genbench.evaluation.reference import Resolved, Wanted
+from genbench.evaluation.reference import Wanted
 from genbench.evaluation.request import Request
-from genbench.evaluation.result import Images, Result, Timing, warnings_of
+from genbench.evaluation.result import Result, Timing, warnings_of
 from genbench.features.base import FeatureExtractor
+from genbench.metrics.base import Takes
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """Requests with the networks they need."""
+    """Requests with the networks they need.
+
+    explicit: the user named the metrics, so one that cannot be computed is an error; by default it is left out with a warning.
+    """
 
     requests: list[Request]
+    explicit: bool
     networks: Networks
     execution: Execution
 
@@ -33,6 +38,7 @@ class Plan:
     def prepare(
         cls,
         requests: list[Request],
+        explicit: bool,
         weights: str | Path | None,
         device: str,
         batch_size: int,
@@ -41,41 +47,51 @@ class Plan:
     ) -> Plan:
         """Load every network; a missing weights file or device is an error before any image is read."""
         execution = prepare_execution(device, batch_size, workers, progress)
-        return cls(requests=requests, networks=_load(requests, weights, execution.device), execution=execution)
+        return cls(
+            requests=requests, explicit=explicit, networks=_load(requests, weights, execution.device), execution=execution
+        )
+
+    def network(self, request: Request) -> FeatureExtractor | None:
+        """The network of a request, None for a metric of the images themselves."""
+        return None if request.place is None else self.networks[request.place.extractor, request.place.input]
+
+    def of(self, *takes: Takes) -> list[Request]:
+        """The requests of metrics that take one of these."""
+        return [request for request in self.requests if request.metric.takes in takes]
 
     @property
     def wanted(self) -> list[Wanted]:
-        """The network and layer of each request."""
-        return [(self.networks[request.extractor, request.input], request.layer) for request in self.requests]
+        """The networks and layers that the generated images go through once, each once."""
+        return self._places(request for request in self.requests if request.metric.takes not in ("pairs", "own_pairs"))
 
     @property
     def referenced(self) -> list[Wanted]:
         """What the reference must provide, each once."""
-        pairs = zip(self.requests, self.wanted, strict=True)
-        return list(dict.fromkeys(wanted for request, wanted in pairs if request.metric.takes != "probabilities"))
+        return self._places(request for request in self.requests if request.metric.needs_reference)
 
-    def measure(
-        self, fake: Mapping[Wanted, Tensor], reference: Resolved | None, *, allow_small: bool, explicit: bool
-    ) -> Measured:
-        """All requests on these features; see `genbench.evaluation.measure`."""
-        real = reference.features if reference else {}
-        return measure(self.requests, self.networks, fake, real, allow_small=allow_small, explicit=explicit)
+    @property
+    def kept_apart(self) -> list[Wanted]:
+        """What the held-out images must provide, each once."""
+        return self._places(self.of("held_out"))
 
-    def result(
-        self,
-        measured: Measured,
-        subject: Images,
-        reference: Resolved | None,
-        warnings: Iterable[Warned],
-        timing: Timing,
-        command: Sequence[str],
-    ) -> Result:
+    def _places(self, requests: Iterable[Request]) -> list[Wanted]:
+        found = ((self.network(request), request.place) for request in requests)
+        return list(dict.fromkeys((network, place.layer) for network, place in found if network and place))
+
+    def measure(self, inputs: Inputs, *, allow_small: bool) -> Measured:
+        """All requests on these inputs; see `genbench.evaluation.measure`."""
+        return measure(self.requests, self.networks, inputs, allow_small=allow_small, explicit=self.explicit)
+
+    def result(self, measured: Measured, gathered: Gathered, timing: Timing, command: Sequence[str]) -> Result:
         """The document, with influence beside it."""
-        known = [*warnings, *(reference.warnings if reference else []), *measured.warnings]
+        sides = [side for side in (gathered.reference, gathered.held_out) if side]
+        known = [*gathered.warnings, *(warning for side in sides for warning in side.warnings), *measured.warnings]
         result = Result(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            subject=subject,
-            reference=reference.description if reference else None,
+            subject=gathered.subject,
+            reference=gathered.reference.description if gathered.reference else None,
+            held_out=gathered.held_out.description if gathered.held_out else None,
+            paired=gathered.paired,
             metrics=measured.metrics,
             env=environment.describe(self.execution.device),
             timing=timing,
@@ -86,17 +102,21 @@ class Plan:
 
 
 def _load(requests: Sequence[Request], weights: str | Path | None, device: torch.device) -> Networks:
-    """Each network once. A weights file is for the one extractor that is asked for."""
-    names = {request.extractor for request in requests}
+    """Each network once. A weights file is for the one extractor that is asked for and has weights to fetch."""
+    places = [request.place for request in requests if request.place is not None]
+    names = {place.extractor for place in places if weights is not None and place.extractor_class.download} or {
+        place.extractor for place in places
+    }
     if weights is not None and len(names) > 1:
         raise UsageError("E-WEIGHTS", f"one weights file, but {len(names)} extractors: {', '.join(sorted(names))}")
     loaded: dict[tuple[str, str], FeatureExtractor] = {}
     for request in requests:
-        key = request.extractor, request.input
-        if key not in loaded:
-            path = None if weights is None else Path(weights)
-            network = request.extractor_class.load(input=request.input, precision=request.precision, weights=path)
-            loaded[key] = network.to(device)
+        place = request.place
+        if place is None or (place.extractor, place.input) in loaded:
+            continue
+        path = Path(weights) if weights is not None and place.extractor in names else None
+        network = place.load(request.precision, path)
+        loaded[place.extractor, place.input] = network.to(device)
     return loaded
 
 

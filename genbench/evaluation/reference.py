@@ -7,19 +7,20 @@ its images are read, and their features and moments stay in the cache.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genbench import catalog, files
 from genbench.data.base import Policy
+from genbench.data.labels import labels_of
 from genbench.data.open import open_images
-from genbench.data.survey import Survey
 from genbench.errors import DataError, SetupError, Warned
 from genbench.evaluation import statistics
-from genbench.evaluation.extract import Execution, View, extract, look_at
-from genbench.evaluation.result import Images, Reference, Skipped
+from genbench.evaluation.collection import Collection
+from genbench.evaluation.extract import Execution, View, extract
+from genbench.evaluation.result import Reference
 from genbench.evaluation.statistics import Statistics
 from genbench.features.base import FeatureExtractor
 from genbench.metrics.base import FeatureSet
@@ -29,35 +30,40 @@ Wanted = tuple[FeatureExtractor, str]  # a network and one of its layers
 
 @dataclass(kw_only=True)
 class Resolved:
-    """The reference, its feature set per network and layer, and what a reader should know."""
+    """The reference, its feature set per network and layer, and what a reader should know.
+
+    classes: of every image whose features are there, where the data say so and they were asked for.
+    """
 
     description: Reference
     features: dict[Wanted, FeatureSet]
+    classes: list[str] | None = None
     warnings: list[Warned] = field(default_factory=list)
 
 
-def resolve(ref: Any, wanted: Sequence[Wanted], policy: Policy, execution: Execution) -> Resolved:
+def resolve(
+    ref: Any, wanted: Sequence[Wanted], policy: Policy, execution: Execution, *, with_classes: bool = False
+) -> Resolved:
     """Feature sets of the reference for everything wanted.
 
+    with_classes: some metric wants to know which class each image belongs to, which no statistics tell.
     Raises IncomparableError where a statistics file was made under another protocol.
     """
     if isinstance(ref, (str, Path)) and Path(ref).is_file() and statistics.is_statistics(Path(ref)):
         return _from_file(statistics.load(Path(ref)), wanted)
-    shipped = _shipped(ref, wanted)
-    if shipped is not None:
-        return shipped
-    return _from_images(ref, wanted, policy, execution)
+    shipped = None if with_classes else _shipped(ref, wanted)
+    return shipped or _from_images(ref, wanted, policy, execution, with_classes=with_classes)
 
 
 def check_exists(ref: Any, policy: Policy) -> None:
-    """Cheap: raise what `resolve` would raise for a reference that is not there."""
+    """Cheap: raise what opening it would raise for a side that is named and not there."""
     if isinstance(ref, (str, Path)) and not Path(ref).exists() and _set_name(ref) is None:
         open_images(ref, policy=policy)
 
 
 def _from_file(found: Statistics, wanted: Sequence[Wanted]) -> Resolved:
     for extractor, layer in wanted:
-        found.check(extractor.identity, layer, extractor.layers[layer])
+        found.check(extractor.identity, layer, extractor.width(layer))
     warnings = []
     if found.header is None:
         text = f"{found.path.name} does not say which weights, resizing or number of images it comes from"
@@ -119,22 +125,23 @@ def shipped_statistics(name: str, extractor: FeatureExtractor, layer: str) -> St
     return None
 
 
-def _from_images(ref: Any, wanted: Sequence[Wanted], policy: Policy, execution: Execution) -> Resolved:
-    source = open_images(ref, policy=policy)
-    surveyed = look_at(source, policy, execution)
+def _from_images(ref: Any, wanted: Sequence[Wanted], policy: Policy, execution: Execution, *, with_classes: bool) -> Resolved:
+    found = Collection.look(ref, policy, execution)
     views = views_of(wanted)
-    extracted = extract(source, surveyed, policy, views, execution)
+    extracted = extract(found.source, found.surveyed, policy, views, execution)
     features = {}
     for view, layers, store in zip(views, extracted.features, extracted.stores, strict=True):
         for layer, values in layers.items():
             if len(values) < 2:
-                raise DataError("E-TOO-FEW", f"the reference {source.name} has {len(values)} usable images; 2 are the least")
+                message = f"the reference {found.source.name} has {len(values)} usable images; 2 are the least"
+                raise DataError("E-TOO-FEW", message)
             whole = store.reference_moments(layer, values) if len(values) > values.shape[1] else None
             features[view.extractor, layer] = FeatureSet(features=values, moments=whole)
-    description = describe(source.name, source.kind, dict(source.ignored), surveyed, extracted.skipped)
+    labels = labels_of(ref, found.source) if with_classes else None
     return Resolved(
-        description=Reference(**description.model_dump(), made="images"),
+        description=Reference(**found.describe(extracted.skipped).model_dump(), made="images"),
         features=features,
+        classes=None if labels is None else [labels[position] for position in extracted.kept],
         warnings=extracted.warnings,
     )
 
@@ -147,21 +154,3 @@ def views_of(wanted: Sequence[Wanted]) -> list[View]:
         if layer not in layers[extractor]:
             layers[extractor].append(layer)
     return [View(extractor=extractor, layers=tuple(found)) for extractor, found in layers.items()]
-
-
-def describe(name: str, kind: str, ignored: Mapping[str, int], surveyed: Survey, skipped: Sequence[tuple[str, str]]) -> Images:
-    """The images as a result records them: what was listed, what was used, and what was not, by name."""
-    left_out = [*surveyed.skipped, *skipped]
-    return Images(
-        name=name,
-        kind=kind,
-        digest=surveyed.digest,
-        n=len(surveyed.usable) - len(skipped),
-        listed=len(surveyed.usable) + len(surveyed.skipped),
-        sizes=dict(surveyed.sizes),
-        modes=dict(surveyed.modes),
-        formats=dict(surveyed.formats),
-        ignored=dict(ignored),
-        skipped=[Skipped(name=item, reason=reason) for item, reason in left_out],
-        duplicates=surveyed.duplicates,
-    )

@@ -2,14 +2,19 @@
 
     NAME[@EXTRACTOR[.LAYER]][:INPUT][:PROTOCOL]
 
-NAME is a metric's file or one of the names it reports; INPUT a way to resize that the extractor offers; PROTOCOL one of
-the metric's settings.
+NAME is a metric's file or one of the names it reports; INPUT a variant that the extractor offers, such as a way to resize;
+PROTOCOL one of the metric's settings. A metric of the images themselves has no extractor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
 
 from genbench import catalog
 from genbench.errors import UsageError
@@ -17,18 +22,55 @@ from genbench.features.base import FeatureExtractor, Precision
 from genbench.metrics.base import Metric
 
 DEFAULT_METRICS = ("fid", "kid", "inception_score", "prdc")
+DEFAULT_PAIRED = ("ssim", "psnr", "l1", "l2")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A metric with everything that its value depends on but the images; `wanted` are the reported names to show."""
+Given = Literal["a reference", "held-out images", "paired images", "captions"]
+CODES: Mapping[Given, str] = {
+    "a reference": "REF",
+    "held-out images": "HELD-OUT",
+    "paired images": "PAIRED",
+    "captions": "CAPTIONS",
+}
+HINTS: Mapping[Given, str] = {
+    "a reference": "add --ref, such as --ref cifar10",
+    "held-out images": "add --held-out: real images that were not trained on, such as cifar10/test",
+    "paired images": "add --paired: what each image should be, under the same name",
+    "captions": "add --captions: a .csv or .jsonl of names and captions, or a folder with a .txt beside each image",
+}
 
-    metric: Metric
-    wanted: tuple[str, ...]
+
+@dataclass(frozen=True)
+class Place:
+    """A network by name, one of its variants and one of its layers: where features come from."""
+
     extractor: str
     extractor_class: type[FeatureExtractor]
     layer: str
     input: str
+
+    @property
+    def name(self) -> str:
+        """ "inception", "inception.spatial"; of a network from outside, the last part of its module."""
+        name = self.extractor_class.name()
+        return name if self.layer in ("pool", "logits") else f"{name}.{self.layer}"
+
+    def load(self, precision: Precision, weights: Path | None) -> FeatureExtractor:
+        """The network with its weights, from `weights` if given. Takes no numbers of torch's random stream."""
+        with torch.random.fork_rng(devices=[]):  # an evaluation inside a training loop leaves its chance alone
+            return self.extractor_class.load(input=self.input, precision=precision, weights=weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A metric with everything that its value depends on but the images; `wanted` are the reported names to show.
+
+    place: None for a metric of the images themselves.
+    """
+
+    metric: Metric
+    wanted: tuple[str, ...]
+    place: Place | None
     settings: str
     precision: Precision
 
@@ -40,46 +82,62 @@ class Request:
 
     @property
     def protocol(self) -> str:
-        """The name under which values may be compared, such as "fid:tf/1", "fd@tiny/1" or "prdc@tiny:k5/1"."""
-        parts = [self.input] if len(self.extractor_class.inputs) > 1 else []
+        """The name under which values may be compared, such as "fid:tf/1", "fd@tiny/1", "prdc@tiny:k5/1" or "ssim/1"."""
+        parts, precision = [], ""
+        if self.place is not None:
+            parts += [self.place.input] if len(self.place.extractor_class.inputs) > 1 else []
+            precision = "" if self.precision == "fp32" else f"+{self.precision}"
         parts += [self.settings] if self.settings else []
-        name = self.extractor_class.name()
-        where = name if self.layer in ("pool", "logits") else f"{name}.{self.layer}"
-        where = "" if where == "inception" else f"@{where}"
-        precision = "" if self.precision == "fp32" else f"+{self.precision}"
-        return "".join([self.label, where, *(f":{part}" for part in parts), precision, f"/{self.metric.version}"])
+        return "".join([self.label, self._where, *(f":{part}" for part in parts), precision, f"/{self.metric.version}"])
+
+    @property
+    def _where(self) -> str:
+        """ "@tiny"; nothing for the place that a metric has by itself, or that its name already says."""
+        if self.place is None or self.place.name in self.metric.on:
+            return ""
+        home = self.place.extractor == self.metric.extractor and self.place.layer == self.metric.layer
+        return "" if home else f"@{self.place.name}"
 
     def reported(self, name: str) -> str:
         """The name a value is shown under: "fid" on Inception's pooled features, "fd" elsewhere."""
-        return self.metric.on_inception.get(name, name) if self.on_inception else name
-
-    @property
-    def on_inception(self) -> bool:
-        return self.extractor == "inception" and self.layer == "pool"
+        return name if self.place is None else self.metric.on.get(self.place.name, {}).get(name, name)
 
 
 def parse_all(
-    metrics: Sequence[str] | None, extractor: str | None, precision: Precision, *, has_reference: bool
+    metrics: Sequence[str] | None, extractor: str | None, precision: Precision, *, given: Set[Given]
 ) -> list[Request]:
-    """Requests in the order asked; without a list, the default metrics that the extractor and the reference allow."""
+    """Requests in the order asked; without a list, the default metrics that the extractor and what is given allow.
+
+    Raises UsageError where a metric needs what is not given, and says how to give it.
+    """
     if metrics:
         requests = [parse(text, extractor, precision) for text in metrics]
-        needing = [request.label for request in requests if request.metric.takes != "probabilities"]
-        if needing and not has_reference:
-            raise UsageError("E-NO-REF", f"{', '.join(needing)} needs a reference", hint="add --ref, such as --ref cifar10")
+        for request in requests:
+            for need in needs(request.metric):
+                if need not in given:
+                    raise UsageError(f"E-NO-{CODES[need]}", f"{request.label} needs {need}", hint=HINTS[need])
         return _merged(requests)
-    requests = []
-    for name in DEFAULT_METRICS:
-        metric, _ = _find_metric(name)
+    requests = [parse(name, None, precision) for name in DEFAULT_PAIRED] if "paired images" in given else []
+    for name in DEFAULT_METRICS if not requests or "a reference" in given else ():
+        metric = catalog.find("metrics", name)
         extractor_class = catalog.find("extractors", extractor or metric.extractor)
-        if metric.takes == "probabilities" and "logits" not in extractor_class.layers:
-            continue
-        if metric.takes != "probabilities" and not has_reference:
-            continue
-        requests.append(parse(name, extractor, precision))
+        if metric.layer in extractor_class.layers and needs(metric) <= given:
+            requests.append(parse(name, extractor, precision))
     if not requests:
         raise UsageError("E-NO-REF", "without a reference nothing can be measured on these features", hint="add --ref")
     return requests
+
+
+def needs(metric: Metric) -> Set[Given]:
+    """What must be given beside the images."""
+    found: set[Given] = {"a reference"} if metric.needs_reference else set()
+    more: Mapping[str, Given] = {
+        "held_out": "held-out images",
+        "pairs": "paired images",
+        "text": "captions",
+        "descriptions": "captions",
+    }
+    return found | ({more[metric.takes]} if metric.takes in more else set())
 
 
 def _merged(requests: Sequence[Request]) -> list[Request]:
@@ -93,37 +151,71 @@ def _merged(requests: Sequence[Request]) -> list[Request]:
 
 def parse(text: str, extractor: str | None = None, precision: Precision = "fp32") -> Request:
     """One request; `extractor` is the one for metrics that name none. Raises UsageError with what would be right."""
-    head, *options = text.strip().split(":")
-    name, _, place = head.partition("@")
-    metric, wanted = _find_metric(name)
+    name, where, options = _parts(text.strip())
+    metric, wanted, home = _find_metric(name)
     if metric.takes == "points":
         hint = "use it in a suite on a set of points that has modes: ring or grid"
         raise UsageError("E-POINTS", f"{name} measures points of a known mixture, not images", hint=hint)
-    extractor_name, layer = _split_place(place or extractor or metric.extractor)
-    extractor_class = catalog.find("extractors", extractor_name)
-    layer = layer or ("logits" if metric.takes == "probabilities" else "pool")
-    if layer not in extractor_class.layers:
-        hint = f"it has: {', '.join(extractor_class.layers)}"
-        needs = "class probabilities" if layer == "logits" else f"a layer {layer!r}"
-        raise UsageError("E-LAYER", f"{name} needs {needs}, which {extractor_name} does not give", hint=hint)
-    input, settings = extractor_class.inputs[0], next(iter(metric.protocols))
+    if metric.takes == "videos":
+        hint = "`genbench diagnose` uses it on models of videos; from Python call its compute on uint8 (N, C, T, H, W)"
+        raise UsageError("E-VIDEOS", f"{name} measures videos, not images", hint=hint)
+    if metric.extractor is None and where:
+        raise UsageError(
+            "E-PLACE", f"{name} looks at the images themselves, not at features of {where}", hint=f"ask for {name}"
+        )
+    # --extractor is meant for metrics that any features serve; those with a network of their own (CLIP's, LPIPS') keep it.
+    anywhere = extractor if metric.extractor == "inception" else None
+    place = None if metric.extractor is None else _place(name, where or home or anywhere, metric)
+    settings = next(iter(metric.protocols))
     for option in options:
-        if option in extractor_class.inputs:
-            input = option
+        if place is not None and option in place.extractor_class.inputs:
+            place = replace(place, input=option)
         elif option in metric.protocols:
             settings = option
         else:
-            raise catalog.unknown("protocols", option, [*extractor_class.inputs, *filter(None, metric.protocols)])
-    return Request(
-        metric=metric,
-        wanted=wanted,
-        extractor=extractor_name,
-        extractor_class=extractor_class,
-        layer=layer,
-        input=input,
-        settings=settings,
-        precision=precision,
-    )
+            inputs = place.extractor_class.inputs if place else ()
+            raise catalog.unknown("protocols", option, [*inputs, *filter(None, metric.protocols)])
+    return Request(metric=metric, wanted=wanted, place=place, settings=settings, precision=precision)
+
+
+def _parts(text: str) -> tuple[str, str, list[str]]:
+    """ "fd@tiny:k3" -> name, place and options; an extractor from outside, "fd@package.module:Object", has a capital letter."""
+    name, _, rest = text.partition("@")
+    if outside := re.match(r"[\w.]+:[A-Z]\w*", rest):
+        return name, outside[0], [option for option in rest[outside.end() :].split(":") if option]
+    head, *options = text.split(":")
+    name, _, where = head.partition("@")
+    return name, where, options
+
+
+def parse_place(text: str) -> Place:
+    """ "tiny", "inception:clean", "inception.768", "package.module:Object": where features come from, without a metric.
+
+    Raises UsageError with what there is.
+    """
+    _, where, options = _parts(f"@{text}")
+    name, layer = _split_place(where)
+    extractor_class = catalog.find("extractors", name)
+    layer = layer or "pool"
+    if layer not in extractor_class.layers:
+        raise catalog.unknown(f"layers of {name}", layer, extractor_class.layers)
+    for option in options:
+        if option not in extractor_class.inputs:
+            raise catalog.unknown(f"inputs of {name}", option, extractor_class.inputs)
+    return Place(name, extractor_class, layer, options[-1] if options else extractor_class.inputs[0])
+
+
+def _place(asked_for: str, text: str | None, metric: Metric) -> Place:
+    """Where `text`, "inception.768", or else the metric itself says that features come from."""
+    name, layer = _split_place(text or str(metric.extractor))
+    extractor_class = catalog.find("extractors", name)
+    layer = layer or metric.layer
+    if layer not in extractor_class.layers:
+        hint = f"it has: {', '.join(extractor_class.layers)}"
+        needs = "class probabilities" if layer == "logits" else f"a layer {layer!r}"
+        raise UsageError("E-LAYER", f"{asked_for} needs {needs}, which {name} does not give", hint=hint)
+    variant = metric.variant if metric.variant and name == metric.extractor else extractor_class.inputs[0]
+    return Place(name, extractor_class, layer, variant)
 
 
 def _split_place(text: str) -> tuple[str, str]:
@@ -134,16 +226,23 @@ def _split_place(text: str) -> tuple[str, str]:
     return name, layer
 
 
-def _find_metric(name: str) -> tuple[Metric, tuple[str, ...]]:
-    """The metric of that file name with all it reports, or the one that reports that name."""
+def _find_metric(name: str) -> tuple[Metric, tuple[str, ...], str | None]:
+    """The metric of that file name with all it reports, or the one that reports that name; and the place of such a name."""
     if ":" in name or name in catalog.names("metrics"):
         metric = catalog.find("metrics", name)
-        return metric, tuple(metric.reports)
-    known = {}
+        return metric, tuple(metric.reports), None
+    known: dict[str, tuple[Metric, tuple[str, ...], str | None]] = {}
     for file in catalog.names("metrics"):
         metric = catalog.find("metrics", file)
-        known.update({reported: (metric, (reported,)) for reported in metric.reports})
-        known.update({alias: (metric, (reported,)) for reported, alias in metric.on_inception.items()})
+        known.update({reported: (metric, (reported,), None) for reported in metric.reports})
+        known.update(dict(_names_elsewhere(metric)))
     if name not in known:
         raise catalog.unknown("metrics", name, {*known, *catalog.names("metrics")})
     return known[name]
+
+
+def _names_elsewhere(metric: Metric) -> Iterable[tuple[str, tuple[Metric, tuple[str, ...], str]]]:
+    """ "sfid" -> the Fréchet distance on "inception.spatial"."""
+    for place, names in metric.on.items():
+        for reported, alias in names.items():
+            yield alias, (metric, (reported,), place)

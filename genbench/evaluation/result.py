@@ -76,7 +76,8 @@ class Extractor(Document):
 class MetricResult(Document):
     """One value with its error bar, direction and protocol; see `genbench.estimate.Estimate` for the fields.
 
-    `comparable` is False where the value must not stand beside others of the same protocol; `notes` say why.
+    layer and extractor are None for a metric of the images themselves. `comparable` is False where the value must not stand
+    beside others of the same protocol; `notes` say why.
     """
 
     name: str
@@ -89,8 +90,8 @@ class MetricResult(Document):
     n_real: int | None
     better: Better
     protocol: str
-    layer: str
-    extractor: Extractor
+    layer: str | None
+    extractor: Extractor | None
     bias_corrected: Finite | None = None
     reason: str | None = None
     details: dict[str, Finite] = {}
@@ -137,6 +138,8 @@ class Result(Document):
     created: str
     subject: Images
     reference: Reference | None
+    held_out: Reference | None = None
+    paired: Images | None = None
     metrics: list[MetricResult]
     env: dict[str, str]
     timing: Timing

@@ -85,6 +85,20 @@ def test_a_caption_belongs_to_a_description() -> None:
     assert Description(()).label is None
 
 
+def test_every_caption_is_understood() -> None:
+    descriptions = scenes().descriptions()
+    assert [Shapes.understand(str(description.caption)) for description in descriptions] == descriptions
+    assert Shapes.understand(" A  small RED circle. ") == Description((Seen("circle", "red", "small"),))
+
+
+@pytest.mark.parametrize(
+    "caption", ["", "a red circle", "a small red circle left of a blue square", "a red circle near a blue square", "a small"]
+)
+def test_what_is_no_caption_is_refused(caption: str) -> None:
+    with pytest.raises(UsageError, match="no caption of shapes"):
+        Shapes.understand(caption)
+
+
 @pytest.mark.parametrize("time", [0.0, 0.5, 1.0])
 def test_scenes_keep_their_promises(time: float) -> None:
     found = scenes()

@@ -49,3 +49,11 @@ class Mortal(_Small):
         if os.environ.get("MORTAL") and Mortal.seen > 1200:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().forward(images, layers)
+
+
+class Reader(_Small):
+    """Reads "white" and "black" into the space of its features."""
+
+    def embed_text(self, texts: list[str]) -> Tensor:
+        grey = torch.tensor([255.0 if "white" in text else 0.0 for text in texts])
+        return torch.stack([grey, grey, grey, 255 - grey], 1)

@@ -23,6 +23,19 @@ from genbench.evaluation.request import parse, parse_all
         ("precision", None, "prdc:tf:k5/1"),
         ("prdc@tiny:k3", None, "prdc@tiny:k3/1"),
         ("fd@pixels", None, "fd@pixels/1"),
+        ("sfid", None, "sfid:tf/1"),
+        ("sfid:pytorch", None, "sfid:pytorch/1"),
+        ("fd@inception.spatial", None, "sfid:tf/1"),
+        ("fid_infinity", None, "fid_infinity:tf/1"),
+        ("fd@extractors:Small", None, "fd@extractors/1"),
+        ("prdc@extractors:Small:k3", None, "prdc@extractors:k3/1"),
+        ("ssim", "tiny", "ssim:gaussian/1"),
+        ("lpips:vgg", "tiny", "lpips:vgg/1"),
+        ("sharpness", None, "sharpness/1"),
+        ("cmmd", "tiny", "cmmd:l14-336/1"),
+        ("cmmd:l14", None, "cmmd:l14/1"),
+        ("clip_score", None, "clip_score:b32:hessel/1"),
+        ("fd@dinov2:b14", None, "fd@dinov2:b14/1"),
     ],
 )
 def test_protocol_names(text: str, extractor: str | None, protocol: str) -> None:
@@ -34,17 +47,17 @@ def test_precision_is_part_of_the_protocol() -> None:
 
 
 def test_names_of_one_computation_are_computed_once() -> None:
-    requests = parse_all(["recall", "precision", "fd"], "tiny", "fp32", has_reference=True)
+    requests = parse_all(["recall", "precision", "fd"], "tiny", "fp32", given={"a reference"})
     assert [request.protocol for request in requests] == ["prdc@tiny:k5/1", "fd@tiny/1"]
     assert requests[0].wanted == ("recall", "precision")
 
 
 def test_the_default_is_all_that_the_extractor_allows() -> None:
-    labels = [request.label for request in parse_all(None, "tiny", "fp32", has_reference=True)]
+    labels = [request.label for request in parse_all(None, "tiny", "fp32", given={"a reference"})]
     assert labels == ["fd", "kd", "inception_score", "prdc"]
-    labels = [request.label for request in parse_all(None, "pixels", "fp32", has_reference=True)]
+    labels = [request.label for request in parse_all(None, "pixels", "fp32", given={"a reference"})]
     assert labels == ["fd", "kd", "prdc"]
-    labels = [request.label for request in parse_all(None, "tiny", "fp32", has_reference=False)]
+    labels = [request.label for request in parse_all(None, "tiny", "fp32", given=set())]
     assert labels == ["inception_score"]
 
 
@@ -64,8 +77,37 @@ def test_what_does_not_exist_is_named(text: str, message: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("ssim", "ssim needs paired images"),
+        ("c_t@tiny", "c_t needs held-out images"),
+        ("attribute_accuracy", "needs captions"),
+        ("clip_score", "clip_score needs captions"),
+    ],
+)
+def test_what_else_a_metric_needs_is_asked_for(metric: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        parse_all([metric], None, "fp32", given={"a reference"})
+    assert "--" in caught.value.hint
+
+
+def test_with_pairs_the_default_is_what_pairs_allow() -> None:
+    labels = [request.label for request in parse_all(None, "tiny", "fp32", given={"paired images"})]
+    assert labels == ["ssim", "psnr", "l1", "l2"]
+    labels = [request.label for request in parse_all(None, "tiny", "fp32", given={"paired images", "a reference"})]
+    assert labels == ["ssim", "psnr", "l1", "l2", "fd", "kd", "inception_score", "prdc"]
+
+
+def test_videos_and_places_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(UsageError, match="measures videos"):
+        parse("flicker")
+    with pytest.raises(UsageError, match="looks at the images themselves"):
+        parse("ssim@tiny")
+
+
 def test_a_reference_is_asked_for() -> None:
     with pytest.raises(UsageError, match="fd needs a reference"):
-        parse_all(["fd@tiny"], None, "fp32", has_reference=False)
+        parse_all(["fd@tiny"], None, "fp32", given=set())
     with pytest.raises(UsageError, match="without a reference"):
-        parse_all(None, "pixels", "fp32", has_reference=False)
+        parse_all(None, "pixels", "fp32", given=set())

@@ -6,6 +6,7 @@ one side of it. So every picture has exactly one caption and one class, both to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -33,6 +34,12 @@ RELATIONS = ("left of", "right of", "above", "below")  # where the main object i
 GROUNDS = ("plain", "slope", "stripes", "dots")
 WORDS = ("a", *SIZES, *COLOURS, *SHAPES, "left", "right", "above", "below", "of")
 CAPTION_LENGTH = 8  # "a red circle left of a blue square"
+CAPTION = re.compile(
+    "a (SIZE) (COLOUR) (SHAPE)|a (COLOUR) (SHAPE) (RELATION) a (COLOUR) (SHAPE)".replace("SIZE", "|".join(SIZES))
+    .replace("COLOUR", "|".join(COLOURS))
+    .replace("SHAPE", "|".join(SHAPES))
+    .replace("RELATION", "|".join(RELATIONS))
+)
 
 MARGIN = 0.5  # between an object and the border
 GAP = 2.0  # between two objects, so that at 16x16 no pixel touches both
@@ -69,6 +76,21 @@ class Description:
         if self.relation is None or (main.size, other.size) != ("large", "small"):
             return None
         return f"a {main.colour} {main.shape} {self.relation} a {other.colour} {other.shape}"
+
+    @classmethod
+    def from_caption(cls, caption: str) -> Description:
+        """What a caption asks for: the way back from `caption`. Case, spaces and a full stop at the end do not matter.
+
+        Raises UsageError for what is no caption of this dataset.
+        """
+        found = CAPTION.fullmatch(" ".join(caption.strip().removesuffix(".").lower().split()))
+        if found is None:
+            hint = "such as: a small red circle, or: a red circle left of a blue square"
+            raise UsageError("E-CAPTION", f"no caption of shapes: {caption[:80]!r}", hint=hint)
+        size, colour, shape, main_colour, main_shape, relation, other_colour, other_shape = found.groups()
+        if size is not None:
+            return cls((Seen(shape, colour, size),))
+        return cls((Seen(main_shape, main_colour, "large"), Seen(other_shape, other_colour, "small")), relation)
 
     @property
     def label(self) -> int | None:

@@ -112,6 +112,11 @@ class Shapes(NamedDataset):
         return torch.from_numpy(_draw.day(images.numpy()))
 
     @staticmethod
+    def understand(caption: str) -> Description:
+        """What a caption of this dataset asks for. Raises UsageError for other texts."""
+        return Description.from_caption(caption)
+
+    @staticmethod
     def describe(images: Tensor) -> list[Description]:
         """What uint8 (N, 3, H, W) pictures by day show; `caption` and `label` of each are None where that is not clear."""
         return parse(images.numpy())

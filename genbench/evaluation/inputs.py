@@ -1,0 +1,153 @@
+"""What there is to measure: features, classes, captions and pairs, as metrics take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbench.errors import DataError, IncomparableError, Warned
+from genbench.estimate import Estimate, mean_estimate
+from genbench.evaluation.reference import Resolved, Wanted
+from genbench.evaluation.request import Request
+from genbench.evaluation.result import Images
+from genbench.features.base import EmbedsText, FeatureExtractor
+from genbench.metrics.base import FeatureSet
+
+
+class NoFeatures(IncomparableError):
+    """The reference is statistics without the features, or the classes, that a metric needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Everything that some metric takes; what none of them asked for is empty.
+
+    fake, real, held_out: features by network and layer; *_classes: the class of each of their rows.
+    captions, references: of each generated image: what it was asked to be, and other captions of it.
+    shown, asked: what each generated image shows and was asked to show, as `genbench.data.sets.shapes` describes it.
+    pairs: protocol -> reported name -> one number per pair.
+    """
+
+    fake: Mapping[Wanted, Tensor] = field(default_factory=dict)
+    real: Mapping[Wanted, FeatureSet] = field(default_factory=dict)
+    held_out: Mapping[Wanted, FeatureSet] = field(default_factory=dict)
+    fake_classes: Sequence[str] | None = None
+    real_classes: Sequence[str] | None = None
+    captions: Sequence[str] = ()
+    references: Sequence[Sequence[str]] | None = None
+    shown: Sequence[Any] = ()
+    asked: Sequence[Any] = ()
+    pairs: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Gathered:
+    """What metrics take, and where it comes from."""
+
+    inputs: Inputs
+    subject: Images
+    decoded: int
+    reference: Resolved | None = None
+    held_out: Resolved | None = None
+    paired: Images | None = None
+    warnings: list[Warned] = field(default_factory=list)
+
+
+def compute(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Estimate]:
+    """The estimates of one request. Raises NoFeatures where statistics do not do, and what the metric raises."""
+    metric, settings = request.metric, request.metric.protocols[request.settings]
+    if metric.takes in ("pairs", "own_pairs"):
+        per_pair = inputs.pairs[request.protocol]
+        n_real = {name: len(values) if metric.takes == "pairs" else None for name, values in per_pair.items()}
+        return {
+            name: mean_estimate(values, better=metric.reports[name], n_real=n_real[name]) for name, values in per_pair.items()
+        }
+    estimates: dict[str, Estimate] = metric.compute(**ARGUMENTS[metric.takes](request, network, inputs), **settings)
+    return estimates
+
+
+def counts(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, int]:
+    """How many images, or pairs, a metric would have on each side, as far as that is known."""
+    takes = request.metric.takes
+    if takes in ("pairs", "own_pairs"):
+        return {"pairs": len(next(iter(inputs.pairs[request.protocol].values())))}
+    if takes == "descriptions":
+        return {"images": len(inputs.shown)}
+    place = _wanted(request, network)
+    found = {"images": len(inputs.fake[place])}
+    sides = {"reference images": inputs.real} if request.metric.needs_reference else {}
+    sides |= {"held-out images": inputs.held_out} if takes == "held_out" else {}
+    return found | {name: n for name, side in sides.items() if (n := side[place].n) is not None}
+
+
+def _wanted(request: Request, network: FeatureExtractor | None) -> Wanted:
+    assert request.place is not None, "a metric of features has a place"
+    assert network is not None, "whose network is loaded"
+    return network, request.place.layer
+
+
+def _distributions(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
+    place = _wanted(request, network)
+    return {"real": inputs.real[place], "fake": FeatureSet(features=inputs.fake[place])}
+
+
+def _features(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
+    place = _wanted(request, network)
+    return {"real": _kept(request, inputs.real[place], "reference"), "fake": inputs.fake[place]}
+
+
+def _sample(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
+    return {"fake": inputs.fake[_wanted(request, network)]}
+
+
+def _held_out(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
+    kept = _kept(request, inputs.held_out[_wanted(request, network)], "held-out set")
+    return {**_features(request, network, inputs), "held_out": kept}
+
+
+def _classes(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
+    sides = {"images have": inputs.fake_classes, "reference has": inputs.real_classes}
+    for side, classes in sides.items():
+        if classes is None:
+            hint = "put images into one folder per class, add arr_1 to the .npz, name a set that has classes, or pass labels="
+            raise NoFeatures("E-NO-CLASSES", f"{request.label} needs the class of every image, and the {side} none", hint=hint)
+    fake, real = (inputs.fake_classes or (), inputs.real_classes or ())
+    numbers = {name: number for number, name in enumerate(sorted({*fake, *real}))}
+    return {
+        **_features(request, network, inputs),
+        "fake_classes": torch.tensor([numbers[name] for name in fake]),
+        "real_classes": torch.tensor([numbers[name] for name in real]),
+    }
+
+
+def _text(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
+    images = inputs.fake[_wanted(request, network)]
+    if not isinstance(network, EmbedsText):
+        raise DataError("E-NO-TEXT", f"{request.label} needs a network that also reads text", hint="use clip")
+    return {"images": images, "captions": inputs.captions, "references": inputs.references, "embed": network.embed_text}
+
+
+def _descriptions(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
+    return {"shown": inputs.shown, "asked": inputs.asked}
+
+
+ARGUMENTS: Mapping[str, Callable[[Request, FeatureExtractor | None, Inputs], dict[str, Any]]] = {
+    "distributions": _distributions,
+    "features": _features,
+    "sample": _sample,
+    "held_out": _held_out,
+    "classes": _classes,
+    "text": _text,
+    "descriptions": _descriptions,
+}
+
+
+def _kept(request: Request, side: FeatureSet, name: str) -> Tensor:
+    if side.features is None:
+        message = f"{request.label} needs the features of the {name}, and its statistics hold moments only"
+        raise NoFeatures("E-NO-FEATURES", message, hint="pass it as images, or build statistics with features")
+    return side.features

@@ -1,0 +1,232 @@
+"""Nearest training images of generated ones: as numbers, and as a picture to look at.
+
+Each row shows a generated image, then its nearest training images. Its ratio is the distance to the nearest one over that
+one's own distance to its nearest different training image: about 1 for an image that is new, near 0 for a copy, and below 1/3
+what the metric near_copies counts. The rows are drawn by a seed and not picked, unless those nearest to the training set are
+asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from genbench.data.base import ImageSource, Pixels, Policy
+from genbench.data.decode import decode, resize
+from genbench.data.open import open_images
+from genbench.errors import DataError, UsageError
+from genbench.evaluation.extract import Execution, Progress, View, extract, look_at, quiet
+from genbench.evaluation.plan import prepare_execution
+from genbench.evaluation.request import parse_place
+from genbench.features.base import FeatureExtractor, Precision
+from genbench.files import atomic_path
+from genbench.metrics._neighbours import clouds, nearest
+from genbench.metrics.near_copies import distances_to_different
+from genbench.seeding import generator
+
+SCHEMA = "genbench.neighbours/1"
+SIDE, GAP, LINE = 96, 8, 16  # pixels of the sheet: the longer side of an image, between images, and of a line of text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """A training image and its distance, in units of the features."""
+
+    name: str
+    distance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A generated image and its nearest training images, the nearest first.
+
+    training_distance: from the nearest one to its own nearest different training image. ratio: the nearest one's distance over
+    that; None where all training images are the same.
+    """
+
+    name: str
+    ratio: float | None
+    training_distance: float
+    neighbours: list[Neighbour]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """What was found: `rows` of some images, and the median ratio of all `n`; `picture` shows the rows."""
+
+    images: str
+    n: int
+    ref: str
+    n_ref: int
+    extractor: str
+    order: str
+    median_ratio: float | None
+    rows: list[Row]
+    picture: Image.Image = field(repr=False, compare=False)
+
+    def to_json(self) -> str:
+        """One document with everything but the picture."""
+        content = {name: value for name, value in vars(self).items() if name not in ("picture", "rows")}
+        return json.dumps({"schema": SCHEMA, **content, "rows": [asdict(row) for row in self.rows]}, indent=1)
+
+    def save(self, path: Path) -> None:
+        """Write the picture as PNG, in one step."""
+        with atomic_path(path) as temporary:
+            self.picture.save(temporary, format="PNG")
+
+
+def neighbours(
+    images: Any,
+    *,
+    ref: Any,
+    extractor: str = "inception",
+    n: int = 8,
+    k: int = 5,
+    worst: bool = False,
+    seed: int = 0,
+    weights: Path | None = None,
+    precision: Precision = "fp32",
+    policy: Policy | None = None,
+    device: str = "auto",
+    batch_size: int = 64,
+    workers: int | None = None,
+    progress: Progress = quiet,
+) -> Neighbours:
+    """The `k` nearest training images of `n` generated ones.
+
+    Args:
+        images, ref: the generated and the training images; whatever `genbench.evaluate` takes, but no statistics.
+        extractor: the network whose features are compared, such as "tiny", "inception:clean" or "inception.768".
+        n, k: rows, and training images in each; fewer where there are not so many images.
+        worst: the generated images with the smallest ratio instead of some drawn by `seed`.
+
+    Raises UsageError for a name or count that cannot be, DataError for images that cannot be used.
+    """
+    if n < 1 or k < 1:
+        raise UsageError("E-USAGE", f"{n} images with {k} neighbours each", hint="--n and --k are 1 or more")
+    policy = policy or Policy()
+    place = parse_place(extractor)
+    generated, training = open_images(images, policy=policy), open_images(ref, policy=policy)
+    execution = prepare_execution(device, batch_size, workers, progress)
+    network = place.load(precision, weights).to(execution.device)
+    fake = _Side.of(generated, policy, network, place.layer, execution, at_least=1)
+    real = _Side.of(training, policy, network, place.layer, execution, at_least=2)
+
+    around_real, around_fake = clouds(real=real.features, fake=fake.features)
+    squared, index = nearest(around_fake, around_real, min(k, len(real.features)))
+    distances, apart = squared.sqrt(), distances_to_different(real.features)
+    own = apart[index[:, 0]]
+    ratios = distances[:, 0] / own if bool((own > 0).all()) else None
+    chosen = _choose(distances[:, 0] if ratios is None else ratios, n, worst, seed)
+    rows = [
+        Row(
+            name=fake.name(i),
+            ratio=None if ratios is None else float(ratios[i]),
+            training_distance=float(own[i]),
+            neighbours=[
+                Neighbour(name=real.name(int(j)), distance=float(far)) for far, j in zip(distances[i], index[i], strict=True)
+            ],
+        )
+        for i in chosen
+    ]
+    pictures = [[fake.pixels(i), *(real.pixels(int(j)) for j in index[i])] for i in chosen]
+    return Neighbours(
+        images=generated.name,
+        n=len(fake.features),
+        ref=training.name,
+        n_ref=len(real.features),
+        extractor=extractor,
+        order="nearest to the training images first" if worst else f"drawn by seed {seed}",
+        median_ratio=None if ratios is None else float(ratios.median()),
+        rows=rows,
+        picture=sheet(rows, pictures),
+    )
+
+
+def sheet(rows: Sequence[Row], pictures: Sequence[Sequence[Pixels]]) -> Image.Image:
+    """The rows as a picture: the generated image with its ratio below it, then its neighbours with their distances over the
+    nearest one's own, or with plain distances where there is no such ratio. Small images are enlarged without smoothing."""
+    columns = max(len(row) for row in pictures)
+    width, height = GAP + columns * (SIDE + GAP) + 2 * GAP, LINE + GAP + len(rows) * (SIDE + LINE + GAP)
+    canvas = Image.new("RGB", (width, height), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default()
+    left = [GAP + column * (SIDE + GAP) + (2 * GAP if column else 0) for column in range(columns)]
+    draw.text((left[0], GAP // 2), "generated", fill="black", font=font)
+    draw.text((left[1], GAP // 2), "nearest training images", fill="black", font=font)
+    for number, (row, shown) in enumerate(zip(rows, pictures, strict=True)):
+        top = LINE + GAP + number * (SIDE + LINE + GAP)
+        for x, pixels, text in zip(left, shown, _captions(row), strict=False):
+            picture = _enlarged(pixels)
+            canvas.paste(picture, (x + (SIDE - picture.width) // 2, top + (SIDE - picture.height) // 2))
+            draw.text((x, top + SIDE + 2), text, fill="black", font=font)
+    line = left[1] - GAP - GAP // 2
+    draw.line((line, GAP, line, height - GAP), fill=(200, 200, 200))
+    return canvas
+
+
+def _captions(row: Row) -> list[str]:
+    if row.ratio is None:
+        return ["", *(f"{neighbour.distance:.3g}" for neighbour in row.neighbours)]
+    return [f"ratio {row.ratio:.2f}", *(f"{neighbour.distance / row.training_distance:.2f}" for neighbour in row.neighbours)]
+
+
+def _enlarged(pixels: Pixels) -> Image.Image:
+    """The image with its longer side at SIDE, whole pixels where it is smaller."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    longer = max(picture.size)
+    smooth = Image.Resampling.NEAREST if longer <= SIDE else Image.Resampling.BOX
+    return picture.resize((max(1, picture.width * SIDE // longer), max(1, picture.height * SIDE // longer)), smooth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """Images with their features: row i of `features` is the image at position kept[i] of the source."""
+
+    source: ImageSource
+    policy: Policy
+    size: tuple[int, int]
+    kept: list[int]
+    features: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        source: ImageSource,
+        policy: Policy,
+        network: FeatureExtractor,
+        layer: str,
+        execution: Execution,
+        *,
+        at_least: int,
+    ) -> _Side:
+        surveyed = look_at(source, policy, execution)
+        extracted = extract(source, surveyed, policy, [View(extractor=network, layers=(layer,))], execution)
+        features = extracted.features[0][layer]
+        if len(features) < at_least:
+            message = f"{source.name} has {len(features)} usable images; {at_least} are the least"
+            raise DataError("E-TOO-FEW", message, hint="give more images")
+        return cls(source=source, policy=policy, size=surveyed.size, kept=extracted.kept, features=features)
+
+    def name(self, row: int) -> str:
+        return self.source.item_name(self.kept[row])
+
+    def pixels(self, row: int) -> Pixels:
+        item = self.source.read(self.kept[row])
+        pixels = decode(item, self.policy) if isinstance(item, bytes) else item
+        return pixels if pixels.shape[1:] == self.size else resize(pixels, *self.size)
+
+
+def _choose(nearness: Tensor, n: int, worst: bool, seed: int) -> list[int]:
+    """Rows to show: those with the least `nearness`, or some drawn by the seed, in the order drawn."""
+    if worst:
+        return [int(i) for i in nearness.argsort(stable=True)[:n]]
+    drawn = torch.from_numpy(generator(seed, "neighbours/rows").permutation(len(nearness)))
+    return [int(i) for i in drawn[:n]]
