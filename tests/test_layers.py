@@ -13,6 +13,7 @@ LAYERS = [
     {"nn"},
     {"data", "features", "metrics", "models"},
     {"training", "evaluation"},
+    {"diagnostics"},
     {"bench", "study"},
     {"cli", "testing"},
     {"__main__"},

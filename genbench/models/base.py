@@ -167,9 +167,86 @@ class Restores(Protocol):
 
 
 @runtime_checkable
-class Diagnoses(Protocol):
-    """Knows numbers that show whether its own mechanism works: active units, codebook perplexity, energy gap."""
+class HasLatents(Protocol):
+    """Makes every sample from a latent.
 
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """Name -> value on a batch of real examples."""
+    At the default of every knob `sample` is `from_latents(draw_latents(noise), condition)`, snapped to the data's levels where
+    there are some.
+    """
+
+    def draw_latents(self, noise: Noise) -> Tensor:
+        """(len(noise), ...) draws from the distribution that samples start from."""
+        ...
+
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
+        """Latents -> (B, C, H, W), without chance and before any snapping to levels, so that gradients pass to z."""
+        ...
+
+
+@runtime_checkable
+class Inverts(HasLatents, Protocol):
+    """Maps images to latents and back without loss."""
+
+    def to_latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Continuous or dequantised (B, C, H, W) -> latents and log |det dz/dx| (B,), inverse to `from_latents`."""
+        ...
+
+
+@runtime_checkable
+class Infers(Protocol):
+    """Has a Gaussian posterior q(z|x) of independent latents, against a prior N(0, I)."""
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) -> mean and standard deviation (B, latents)."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents -> (B, C, H, W) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Quantizes(Protocol):
+    """Describes an image by indices into a codebook."""
+
+    @property
+    def codes(self) -> int:
+        """Number of vectors in the codebook."""
+        ...
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> int64 (B, ...)."""
+        ...
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """Has a critic. judgement: what its numbers are: "logit" of being real, or a "potential", whose mean difference is W1."""
+
+    judgement: Literal["logit", "potential"]
+
+    def judge(self, x: Tensor, condition: Condition) -> Tensor:
+        """(B, C, H, W) -> (B,), larger for what is taken for real."""
+        ...
+
+
+@runtime_checkable
+class HasEnergy(Protocol):
+    """Gives an image an energy; samples are likely where it is low."""
+
+    def energy(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B,)."""
+        ...
+
+
+@runtime_checkable
+class Cycles(Protocol):
+    """Translates between two domains, there and back."""
+
+    def there(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H, W)."""
+        ...
+
+    def back(self, y: Tensor) -> Tensor:
+        """(B, C', H, W) -> (B, C, H, W)."""
         ...

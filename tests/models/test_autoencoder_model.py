@@ -47,7 +47,7 @@ def test_a_linear_one_reaches_the_error_of_pca_and_not_less(linear: Autoencoder)
     flat = x.flatten(1).numpy()
     theirs = PCA(3).fit(flat)
     best = ((theirs.inverse_transform(theirs.transform(flat)) - flat) ** 2).mean()
-    error = linear.diagnostics(Batch(x=x))["mse"]
+    error = float((linear.decode(linear.encode(x)) - x).detach().square().mean())
     assert best * (1 - 1e-4) < error < best * 1.01
 
 
@@ -74,13 +74,6 @@ def test_samples_have_the_data_s_moments_from_fitted_codes_and_not_from_standard
 
     assert gap(1.0) < 0.5
     assert gap(0.0) > 5 * gap(1.0)
-
-
-def test_the_divergence_of_the_codes_agrees_with_torch(linear: Autoencoder) -> None:
-    normal = torch.distributions.MultivariateNormal
-    fitted = normal(linear.code_mean, linear.code_factor @ linear.code_factor.T)
-    expected = torch.distributions.kl_divergence(fitted, normal(torch.zeros(3), torch.eye(3)))
-    assert linear.diagnostics(Batch(x=correlated()))["code_kl"] == pytest.approx(float(expected), rel=1e-3)
 
 
 def test_the_code_is_a_bottleneck() -> None:

@@ -47,17 +47,17 @@ def test_the_discriminator_depends_on_the_label(spec: DataSpec) -> None:
 def test_fakes_are_judged_under_the_label_they_were_made_with() -> None:
     """Both phases hand one condition to both networks."""
     model, made, judged = build(SPECS[0]), [], []
-    generate_from, judge = model.generate_from, model.judge
+    from_latents, judge = model.from_latents, model.judge
 
-    def noted_generate_from(z: Tensor, condition: Condition) -> Tensor:
+    def noted_from_latents(z: Tensor, condition: Condition) -> Tensor:
         made.append(condition.labels)
-        return generate_from(z, condition)
+        return from_latents(z, condition)
 
     def noted_judge(x: Tensor, condition: Condition) -> Tensor:
         judged.append(condition.labels)
         return judge(x, condition)
 
-    model.generate_from, model.judge = noted_generate_from, noted_judge  # type: ignore[method-assign]
+    model.from_latents, model.judge = noted_from_latents, noted_judge  # type: ignore[method-assign]
     batch = Batch(x=torch.rand(4, 1, 8, 8), condition=labels(3, 1, 2, 0))
     model.critic_loss(batch, 0.0)
     model.generator_loss(batch, 0.0)

@@ -10,9 +10,21 @@ import pytest
 import torch
 
 from genbench import catalog
-from genbench.batch import Batch, DataSpec, Examples
+from genbench.batch import Batch, Condition, DataSpec, Examples
 from genbench.errors import UsageError
-from genbench.models.base import Diagnoses, Encodes, GenerativeModel, Restores, Scores
+from genbench.images import dequantize
+from genbench.models.base import (
+    Encodes,
+    GenerativeModel,
+    HasEnergy,
+    HasLatents,
+    Infers,
+    Inverts,
+    Judges,
+    Quantizes,
+    Restores,
+    Scores,
+)
 from genbench.models.stages import Recipe
 from genbench.seeding import Noise
 from genbench.training.budget import Budget
@@ -193,8 +205,56 @@ def test_abilities_keep_their_promise(name: str, channels: int, levels: int) -> 
         restored = model.restore(batch.x, known, Noise(0, range(len(batch))))
         torch.testing.assert_close(restored[known], batch.x[known])
         checked_images(restored, model.spec, len(batch))
-    if isinstance(model, Diagnoses):
-        assert all(isinstance(value, float) for value in model.diagnostics(batch).values())
+
+
+@every_model
+@grey_and_colour
+def test_a_sample_is_made_from_its_latent(name: str, channels: int, levels: int) -> None:
+    model = built(name, spec_for(name, channels, levels=levels)).eval()
+    if not isinstance(model, HasLatents):
+        pytest.skip("no latents")
+    condition = examples_for(model.spec).condition().select(slice(0, 3))
+    z = model.draw_latents(Noise(5, range(3))).requires_grad_()
+    images = model.from_latents(z, condition)
+    step = 2 / levels + 1e-5  # a snapped value lies within a bin of what it was
+    torch.testing.assert_close(images.detach().clamp(-1, 1), generated(model, 3, seed=5), atol=step, rtol=0)
+    (gradient,) = torch.autograd.grad(images.square().sum(), z)
+    clipped = (images.abs() >= 1).flatten(1).all(1)  # where an untrained model is all black and white, nothing gets through
+    assert (clipped | (gradient.flatten(1).abs().amax(1) > 0)).all()
+
+
+@every_model
+def test_an_inverse_inverts_and_knows_its_determinant(name: str) -> None:
+    model = built(name, spec_for(name, 1, levels=17)).eval()
+    if not isinstance(model, Inverts):
+        pytest.skip("no inverse")
+    list(model.stages()[0].fit(examples_for(model.spec)) if model.stages()[0].fit else ())
+    x = dequantize(batch_for(model, 2).x, 17, torch.rand(2, *model.spec.shape, generator=torch.Generator().manual_seed(0)))
+    z, log_det = model.to_latents(x)
+    torch.testing.assert_close(model.from_latents(z, Condition()), x, atol=1e-4, rtol=0)
+    jacobian = torch.autograd.functional.jacobian(lambda row: model.to_latents(row[None])[0][0], x[0])
+    expected = torch.linalg.slogdet(jacobian.reshape(len(z[0]), -1).double()).logabsdet
+    assert log_det[0].item() == pytest.approx(float(expected), abs=1e-2)
+
+
+@every_model
+def test_what_shows_the_mechanism_has_the_promised_shape(name: str) -> None:
+    model = built(name, spec_for(name, 1, levels=17)).eval()
+    batch = batch_for(model)
+    if isinstance(model, Infers):
+        mean, std = model.posterior(batch.x)
+        assert mean.shape == std.shape == (len(batch), mean.shape[1])
+        assert bool((std > 0).all())
+        assert model.decode(mean).shape == batch.x.shape
+    if isinstance(model, Quantizes):
+        indices = model.encode(batch.x)
+        assert indices.dtype == torch.int64
+        assert 0 <= int(indices.min()) <= int(indices.max()) < model.codes
+    if isinstance(model, Judges):
+        assert model.judgement in ("logit", "potential")
+        assert model.judge(batch.x, batch.condition).shape == (len(batch),)
+    if isinstance(model, HasEnergy):
+        assert model.energy(batch.x).shape == (len(batch),)
 
 
 def test_the_catalogue_knows_each_model_by_family() -> None:

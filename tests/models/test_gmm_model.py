@@ -146,4 +146,3 @@ def test_responsibilities_tell_the_components_apart() -> None:
     torch.testing.assert_close(responsibilities.sum(1), torch.ones(len(x), dtype=torch.float64))
     assert len(torch.unique(responsibilities[:4].argmax(1))) == 4
     assert float((model.decode(responsibilities) - x).square().mean()) == pytest.approx(0.01, rel=0.15)
-    assert model.diagnostics(Batch(x=x)) == pytest.approx({"components_in_use": 4, "components_per_image": 1}, abs=0.02)

@@ -119,7 +119,7 @@ def test_probabilities_of_all_tiny_images_sum_to_the_mass_within_the_range() -> 
     with torch.no_grad():
         log_prob = flow.log_prob(Batch(x=every.repeat(draws, 1, 1, 1)), Noise(0, range(16 * draws)))
         probability = log_prob.double().exp().view(draws, 16).mean(0)
-        samples = flow._from_latents(Noise(1, range(16 * draws)).normal(4))
+        samples = flow.from_latents(Noise(1, range(16 * draws)).normal(4), Condition())
     within = (samples.abs() <= 1).flatten(1).all(1)
     assert 0.3 < float(within.double().mean()) < 1
     assert float(probability.sum()) == pytest.approx(float(within.double().mean()), abs=0.03)
@@ -207,13 +207,6 @@ def test_samples_lie_on_the_grid_of_levels() -> None:
 def test_reconstructs_images_on_the_grid() -> None:
     flow, x = flow_for(grey(8), channels=8), drawn(grey(8), 4)
     torch.testing.assert_close(flow.decode(flow.encode(x)), x)
-
-
-def test_diagnoses_a_map_that_does_not_invert() -> None:
-    flow, batch = flow_for(grey(8), channels=8), Batch(x=drawn(grey(8), 4))
-    assert flow.diagnostics(batch)["invertibility_error"] < 1e-4
-    flow.inverse = lambda z: 0 * z.view(-1, 1, 8, 8)  # type: ignore[method-assign]
-    assert flow.diagnostics(batch)["invertibility_error"] > 0.1
 
 
 def test_learns_a_correlated_gaussian() -> None:

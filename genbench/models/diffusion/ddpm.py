@@ -77,14 +77,27 @@ class DDPM(GenerativeModel):
         return x0.clamp(-1, 1) if self.spec.levels else x0
 
     def sample(self, noise: Noise, condition: Condition, *, steps: float = 50, eta: float = 0, **knobs: float) -> Tensor:
-        times = self._times(steps)
-        x = noise.normal(*self.spec.shape)
-        for t, s in pairwise(times):
-            now, then = (torch.full((len(x),), step, device=x.device) for step in (t, s))
-            x, std = self.path.posterior(self.predict_x0(x, now), x, then, now, eta)
+        x = self.draw_latents(noise)
+        for t, s in pairwise(self._times(steps)):
+            x, std = self._step(x, t, s, eta)
             if eta > 0 and s > 0:
                 x = x + std * noise.normal(*self.spec.shape)
         return x
+
+    def draw_latents(self, noise: Noise) -> Tensor:
+        """(len(noise), C, H, W) of the noise that chains start from."""
+        return noise.normal(*self.spec.shape)
+
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
+        """Noise -> images of the same shape, by as many steps of DDIM as samples take unless asked otherwise."""
+        for t, s in pairwise(self._times(self.knobs["steps"].default)):
+            z, _ = self._step(z, t, s, eta=0)
+        return z
+
+    def _step(self, x: Tensor, t: int, s: int, eta: float) -> tuple[Tensor, Tensor]:
+        """Mean, and standard deviation (B, 1, ...), of x_s given x_t and the data guessed behind it; s < t."""
+        now, then = (torch.full((len(x),), step, device=x.device) for step in (t, s))
+        return self.path.posterior(self.predict_x0(x, now), x, then, now, eta)
 
     def evaluations(self, *, steps: float = 50, eta: float = 0, **knobs: float) -> int:
         return len(self._times(steps)) - 1

@@ -74,14 +74,6 @@ class EBM(GenerativeModel):
     def evaluations(self, *, steps: float = 200, **knobs: float) -> int:
         return int(steps)
 
-    @torch.no_grad()
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """Mean energies of real images, samples and uniform noise; energy_gap is real less sample, about 0 where they agree."""
-        noise = Noise(0, range(len(batch)), device=batch.x.device)
-        sample, start = self.sample(noise, batch.condition), 2 * noise.uniform(*self.spec.shape) - 1
-        real, fake, uniform = (float(self.energy(x).mean()) for x in (batch.x, sample, start))
-        return {"energy_real": real, "energy_sample": fake, "energy_noise": uniform, "energy_gap": real - fake}
-
     def _loss(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """E(real) - E(fake), whose gradient is that of the negative log likelihood, and the regulariser of the energies."""
         fake = self._continue_chains(len(batch))

@@ -60,7 +60,7 @@ class Flow(GenerativeModel):
 
     def log_density(self, x: Tensor) -> Tensor:
         """(B,) natural log of the density of continuous or dequantised images."""
-        z, log_det = self._to_latents(x)
+        z, log_det = self.to_latents(x)
         return standard_normal_log_density(z) + log_det
 
     def log_prob(self, batch: Batch, noise: Noise) -> Tensor:
@@ -69,30 +69,28 @@ class Flow(GenerativeModel):
 
     def sample(self, noise: Noise, condition: Condition, *, temperature: float = 1.0, **knobs: float) -> Tensor:
         # T multiplies the deviation: z ~ N(0, T^2 I), as in Glow, not N(0, T I).
-        return self.decode(temperature * noise.normal(self.spec.dimensions))
+        return self.decode(temperature * self.draw_latents(noise))
 
     def encode(self, x: Tensor) -> Tensor:
-        return self._to_latents(self._dequantize(x, torch.full_like(x, 0.5)))[0]
+        return self.to_latents(self._dequantize(x, torch.full_like(x, 0.5)))[0]
 
     def decode(self, z: Tensor) -> Tensor:
-        return images.quantize(self._from_latents(z), self.spec.levels)
+        return images.quantize(self.from_latents(z, Condition()), self.spec.levels)
 
-    @torch.no_grad()
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """How far the inverse misses dequantised images at most, and the deviation of their latents, which should be 1."""
-        noise = Noise(0, range(len(batch)), device=batch.x.device)
-        x = self._dequantize(batch.x, noise.uniform(*self.spec.shape))
-        z, _ = self._to_latents(x)
-        return {"invertibility_error": float((self._from_latents(z) - x).abs().max()), "latent_std": float(z.std())}
+    def draw_latents(self, noise: Noise) -> Tensor:
+        """(len(noise), D) standard normal."""
+        return noise.normal(self.spec.dimensions)
 
-    def _to_latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
+        """(B, D) -> dequantised (B, C, H, W)."""
+        y = self.inverse(z)
+        return inverse_logit(y) if self.spec.levels else y
+
+    def to_latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Dequantised (B, C, H, W) -> (B, D) and log |det dz/dx| (B,)."""
         y, squeezed = logit(x) if self.spec.levels else (x, x.new_zeros(len(x)))
         z, log_det = self.flow(y)
         return z, log_det + squeezed
-
-    def _from_latents(self, z: Tensor) -> Tensor:
-        y = self.inverse(z)
-        return inverse_logit(y) if self.spec.levels else y
 
     def _dequantize(self, x: Tensor, uniform: Tensor) -> Tensor:
         return images.dequantize(x, self.spec.levels, uniform)

@@ -8,7 +8,7 @@ log D = -softplus(-logit), log(1 - D) = -softplus(logit). Goodfellow et al. 2014
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,9 @@ from genbench.batch import Batch, Condition, DataSpec
 from genbench.models.base import GenerativeModel, Knob
 from genbench.models.stages import Phase, Stage
 from genbench.seeding import Noise
+
+# The truncation that is none: a float32 uniform number reaches no further than 5.4 standard deviations.
+WHOLE = 6.0
 
 
 def minimax_critic(real: Tensor, fake: Tensor) -> Tensor:
@@ -48,10 +51,10 @@ def wasserstein_generator(fake: Tensor) -> Tensor:
 class AdversarialModel(GenerativeModel):
     """A generator from z ~ N(0, I) against a critic; the losses are the non-saturating ones unless a model says otherwise."""
 
-    # A float32 uniform number reaches no further than 5.4 standard deviations, so 6 cuts nothing off.
     knobs: ClassVar[Mapping[str, Knob]] = {
-        "truncation": Knob(6.0, (0.5, 1.0, 2.0, 6.0), "more variety, fewer typical images: the largest |z|")
+        "truncation": Knob(WHOLE, (0.5, 1.0, 2.0, WHOLE), "more variety, fewer typical images: the largest |z|")
     }
+    judgement: ClassVar[Literal["logit", "potential"]] = "logit"
     critic_steps: int = 1
     second_order: ClassVar[bool] = False
 
@@ -59,7 +62,11 @@ class AdversarialModel(GenerativeModel):
         super().__init__(spec)
         self.generator, self.critic, self.latent = generator, critic, latent
 
-    def generate_from(self, z: Tensor, condition: Condition) -> Tensor:
+    def draw_latents(self, noise: Noise) -> Tensor:
+        """(len(noise), latent)."""
+        return truncated_normal(noise.uniform(self.latent), WHOLE)
+
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
         """z (B, latent) -> (B, C, H, W)."""
         return self.generator(z)
 
@@ -88,26 +95,11 @@ class AdversarialModel(GenerativeModel):
 
     def fakes(self, batch: Batch) -> Tensor:
         """As many images as the batch has, under its conditions, for training."""
-        return self.generate_from(torch.randn(len(batch), self.latent, device=batch.x.device), batch.condition)
+        return self.from_latents(torch.randn(len(batch), self.latent, device=batch.x.device), batch.condition)
 
-    def sample(self, noise: Noise, condition: Condition, *, truncation: float = 6.0, **knobs: float) -> Tensor:
+    def sample(self, noise: Noise, condition: Condition, *, truncation: float = WHOLE, **knobs: float) -> Tensor:
         """z is normal given |z| <= truncation: drawn anew, not clamped (Brock et al. 2019, section 3.1)."""
-        return self.generate_from(truncated_normal(noise.uniform(self.latent), truncation), condition)
-
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """Mean logit and mean probability of being real, of the batch and of as many fakes; 0.5 where the critic is lost."""
-        real, fake = self._judgements(batch)
-        return {
-            "real_logit": float(real.mean()),
-            "fake_logit": float(fake.mean()),
-            "real_probability": float(real.sigmoid().mean()),
-            "fake_probability": float(fake.sigmoid().mean()),
-        }
-
-    @torch.no_grad()
-    def _judgements(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        fakes = self.sample(Noise(0, range(len(batch)), device=batch.x.device), batch.condition)
-        return self.judge(batch.x, batch.condition), self.judge(fakes, batch.condition)
+        return self.from_latents(truncated_normal(noise.uniform(self.latent), truncation), condition)
 
 
 def truncated_normal(uniform: Tensor, largest: float) -> Tensor:

@@ -43,7 +43,7 @@ class ConditionalGAN(AdversarialModel):
             critic = conv_critic(spec, channels=channels, extra=spec.classes)
         super().__init__(spec, generator=generator, critic=critic, latent=latent)
 
-    def generate_from(self, z: Tensor, condition: Condition) -> Tensor:
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
         return self.generator(torch.cat([z, self._one_hot(condition)], 1))
 
     def judge(self, x: Tensor, condition: Condition) -> Tensor:

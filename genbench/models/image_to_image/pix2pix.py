@@ -15,7 +15,7 @@ What it reaches is measured: benchmarks/README.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -111,6 +111,7 @@ class Pix2Pix(GenerativeModel):
     recipe = Recipe(lr=2e-4, betas=(0.5, 0.999), batch_size=16)
     tiny: ClassVar = {"channels": 8}
     task: ClassVar[Task] = "paired"
+    judgement: ClassVar[Literal["logit", "potential"]] = "logit"
 
     def __init__(self, spec: DataSpec, *, channels: int = 32, l1_weight: float = 100.0) -> None:
         super().__init__(spec)
@@ -120,6 +121,10 @@ class Pix2Pix(GenerativeModel):
         self.l1_weight = l1_weight
 
     def judge(self, x: Tensor, condition: Condition) -> Tensor:
+        """(B,) the mean of the logits of a pair's patches."""
+        return self.judge_patches(x, condition).flatten(1).mean(1)
+
+    def judge_patches(self, x: Tensor, condition: Condition) -> Tensor:
         """Patch logits (B, 1, H', W') of pairs."""
         return self.critic(torch.cat([_sources(condition), x], 1))
 
@@ -131,24 +136,18 @@ class Pix2Pix(GenerativeModel):
         """Half the sum of the two cross-entropies: the discriminator learns at half the generator's pace (section 3.3)."""
         with torch.no_grad():
             fakes = self.generator(_sources(batch.condition), None)
-        real, fake = self.judge(batch.x, batch.condition), self.judge(fakes, batch.condition)
+        real, fake = self.judge_patches(batch.x, batch.condition), self.judge_patches(fakes, batch.condition)
         loss = 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
         return {"loss": loss, "real": real.detach().mean(), "fake": fake.detach().mean()}
 
     def generator_loss(self, batch: Batch, progress: float) -> Mapping[str, Tensor]:
         fakes = self.generator(_sources(batch.condition), None)
-        adversarial, l1 = F.softplus(-self.judge(fakes, batch.condition)).mean(), F.l1_loss(fakes, batch.x)
+        adversarial, l1 = F.softplus(-self.judge_patches(fakes, batch.condition)).mean(), F.l1_loss(fakes, batch.x)
         return {"loss": adversarial + self.l1_weight * l1, "adversarial": adversarial.detach(), "l1": l1.detach()}
 
     def sample(self, noise: Noise, condition: Condition, **knobs: float) -> Tensor:
         """One image per source; the chance lies in the masks of dropout."""
         return self.generator(_sources(condition), noise)
-
-    @torch.no_grad()
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """L1 distance to the truth, and between two images of one source: pix2pix is known to vary little."""
-        first, second = (self.sample(Noise(seed, range(len(batch)), device=batch.x.device), batch.condition) for seed in (0, 1))
-        return {"l1": float(F.l1_loss(first, batch.x)), "variety": float(F.l1_loss(first, second))}
 
 
 def _sources(condition: Condition) -> Tensor:

@@ -50,7 +50,19 @@ class Gaussian(GenerativeModel):
         yield {"loss": entropy - float(self.whitening.log_volume())}
 
     def sample(self, noise: Noise, condition: Condition, **knobs: float) -> Tensor:
-        return images.quantize(self.whitening.color(noise.normal(self.spec.dimensions)), self.spec.levels)
+        return images.quantize(self.from_latents(self.draw_latents(noise), condition), self.spec.levels)
+
+    def draw_latents(self, noise: Noise) -> Tensor:
+        """(len(noise), D) standard normal, those behind the rank included."""
+        return noise.normal(self.spec.dimensions)
+
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
+        """(B, D) -> dequantised (B, C, H, W)."""
+        return self.whitening.color(z)
+
+    def to_latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Dequantised (B, C, H, W) -> (B, D) float64 and the same log |det dz/dx| (B,) for all of them."""
+        return self.whitening.whiten(x), -self.whitening.scales.log().sum().expand(len(x))
 
     def evaluations(self, **knobs: float) -> int:
         return 0

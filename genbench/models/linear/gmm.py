@@ -149,15 +149,6 @@ class GMM(GenerativeModel):
         padded[:, : self.means.shape[1]] = z.to(self.means) @ self.means
         return self.whitening.to_grid(self.whitening.color(padded))
 
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """Perplexities: how many components share the data, and between how many one image is undecided (1: none)."""
-        responsibilities = self.encode(batch.x)
-        each = torch.special.entr(responsibilities).sum(1).exp().mean()
-        return {
-            "components_in_use": float(torch.special.entr(responsibilities.mean(0)).sum().exp()),
-            "components_per_image": float(each),
-        }
-
 
 def _solve(factor: Tensor, centred: Tensor) -> Tensor:
     """(N, dim) coordinates in which the Gaussian with covariance factor factorᵀ is standard normal."""

@@ -72,7 +72,19 @@ class Autoencoder(GenerativeModel):
 
     def sample(self, noise: Noise, condition: Condition, *, fitted: float = 1.0, **knobs: float) -> Tensor:
         z = noise.normal(len(self.code_mean))
-        return self.decode(torch.lerp(z, self.code_mean + z @ self.code_factor, fitted))
+        return self.decode(torch.lerp(z, self._fitted(z), fitted))
+
+    def draw_latents(self, noise: Noise) -> Tensor:
+        """(len(noise), latents) from the fitted Gaussian."""
+        return self._fitted(noise.normal(len(self.code_mean)))
+
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
+        """(B, latents) -> (B, C, H, W)."""
+        return self.decode(z)
+
+    def _fitted(self, normal: Tensor) -> Tensor:
+        """Standard normal (B, latents) -> draws from the fitted Gaussian."""
+        return self.code_mean + normal @ self.code_factor
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, latents)."""
@@ -82,20 +94,3 @@ class Autoencoder(GenerativeModel):
         """(B, latents) -> (B, C, H, W)."""
         x = self.decoder(z)
         return x.clamp(-1, 1) if self.spec.levels else x
-
-    @torch.no_grad()
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """The error of reconstruction, and how far the codes are from a standard normal.
-
-        mse: mean squared error per value. code_kl: KL(N(mean, cov) of the codes || N(0, I)) in nats; the larger, the more of
-        N(0, I) falls into holes. code_radius: mean norm of the codes over the root of their number, 1 for N(0, I).
-        """
-        codes = self.encode(batch.x)
-        cov = (self.code_factor @ self.code_factor.T).double()
-        volume = torch.linalg.eigvalsh(cov).clamp(min=1e-12).log().sum()
-        kl = 0.5 * (cov.trace() + self.code_mean.double().square().sum() - len(cov) - volume)
-        return {
-            "mse": float((self.decode(codes) - batch.x).square().mean()),
-            "code_kl": float(kl),
-            "code_radius": float(codes.norm(dim=1).mean() / codes.shape[1] ** 0.5),
-        }

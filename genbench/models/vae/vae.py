@@ -45,7 +45,6 @@ from genbench.seeding import Noise
 
 WARMUP = 0.2  # share of training over which the divergence's weight rises from 0 to 1
 DROPOUT = 0.3  # of the encoder, which otherwise becomes too sure of a thousand images it has seen often, and wrong on others
-ACTIVE = 0.01  # variance of a latent's mean over the data from which it counts as active (Burda et al. 2015)
 
 OBSERVATIONS: Mapping[str, type[Observation]] = {
     "gaussian": GaussianObservation,
@@ -126,7 +125,7 @@ class VAE(GenerativeModel):
     def sample(
         self, noise: Noise, condition: Condition, *, pixel_noise: float = 0.0, temperature: float = 1.0, **knobs: float
     ) -> Tensor:
-        outputs = self._outputs(temperature * noise.normal(self.latents))
+        outputs = self._outputs(temperature * self.draw_latents(noise))
         x = self.observation.mean(outputs)
         if pixel_noise:
             x = x.lerp(self.observation.draw(outputs, noise), pixel_noise)
@@ -160,23 +159,23 @@ class VAE(GenerativeModel):
         prior = gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z))
         return fit + prior - gaussian_log_prob(z, mean, log_var)
 
+    def draw_latents(self, noise: Noise) -> Tensor:
+        """(len(noise), latents) standard normal."""
+        return noise.normal(self.latents)
+
+    def from_latents(self, z: Tensor, condition: Condition) -> Tensor:
+        """(B, latents) -> (B, C, H, W), the mean of p(x|z)."""
+        return self.decode(z)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of q(z|x) for what is observed of x when chance takes its middle value."""
+        mean, log_var = self._posterior(self.observation.observe(x, torch.full_like(x, 0.5)))
+        return mean, (0.5 * log_var).exp()
+
     def encode(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, latents), the mean of q(z|x) for what is observed of x when chance takes its middle value."""
-        mean, _ = self._posterior(self.observation.observe(x, torch.full_like(x, 0.5)))
-        return mean
+        """(B, C, H, W) -> (B, latents), the mean of `posterior`."""
+        return self.posterior(x)[0]
 
     def decode(self, z: Tensor) -> Tensor:
         """(B, latents) -> (B, C, H, W), the mean of p(x|z)."""
         return self.observation.mean(self._outputs(z))
-
-    @torch.no_grad()
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """Whether the latents are used; a posterior that collapsed to the prior has none active and no divergence.
-
-        active_units: latents whose mean varies over the images; kl: nats per image; kl/00, kl/01, ...: of each latent, the
-        largest first.
-        """
-        mean, log_var = self._posterior(self.observation.observe(batch.x, torch.full_like(batch.x, 0.5)))
-        kl = gaussian_kl(mean, log_var).mean(0).sort(descending=True).values
-        active = (mean.var(0, correction=0) > ACTIVE).sum()
-        return {"active_units": float(active), "kl": float(kl.sum())} | {f"kl/{i:02d}": float(v) for i, v in enumerate(kl)}

@@ -29,7 +29,7 @@ from genbench.models.base import GenerativeModel, Knob, Likelihood
 from genbench.models.stages import Log, Phase, Recipe, Stage
 from genbench.nn.conv_codec import ConvDecoder, ConvEncoder
 from genbench.nn.gated_pixel_stack import GatedPixelStack
-from genbench.nn.vector_quantizer import VectorQuantizer, perplexity
+from genbench.nn.vector_quantizer import VectorQuantizer
 from genbench.seeding import Noise
 
 COMMITMENT = 0.25  # the paper's beta
@@ -86,6 +86,11 @@ class VQVAE(GenerativeModel):
         """Passes of the prior, one per code."""
         return math.prod(self.grid)
 
+    @property
+    def codes(self) -> int:
+        """Number of vectors in the codebook."""
+        return len(self.quantizer.codebook)
+
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> indices of codes (B, H', W') int64."""
         return self.quantizer.nearest(self.encoder(x))
@@ -101,13 +106,6 @@ class VQVAE(GenerativeModel):
         error = (x - self.decode(codes)).square() / self.variance + self.variance.log() + math.log(2 * math.pi)
         log_density = -0.5 * error.flatten(1).sum(1)
         return log_density + images.log_bin_volume(self.spec.dimensions, levels) + self.prior.log_prob(codes[:, None])
-
-    @torch.no_grad()
-    def diagnostics(self, batch: Batch) -> dict[str, float]:
-        """perplexity: codes in use, in effect; reconstruction: mean squared error in [-1, 1]."""
-        codes = self.encode(batch.x)
-        error = F.mse_loss(self.decode(codes), batch.x)
-        return {"perplexity": perplexity(codes, len(self.quantizer.codebook)), "reconstruction": float(error)}
 
     def _reconstruction_loss(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Equation 3, without the term of the codebook, which follows the encoder instead."""
