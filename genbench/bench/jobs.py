@@ -94,7 +94,7 @@ def plan(suite: Suite, name: str, folder: Path, *, precision: Precision = "auto"
 
 def _check_metrics(suite: Suite) -> None:
     if not is_points(suite):
-        parse_all(suite.metrics, None, "fp32", has_reference=True)
+        parse_all(suite.metrics, None, "fp32", given={"a reference", "held-out images"})
         return
     for name in suite.metrics:
         takes = catalog.find("metrics", name).takes

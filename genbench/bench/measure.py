@@ -15,7 +15,7 @@ from genbench.bench.jobs import is_points
 from genbench.bench.record import Likelihood, Measurement, Quality
 from genbench.bench.suite import Suite
 from genbench.data.dataset import Dataset
-from genbench.estimate import Better
+from genbench.estimate import Better, badness
 from genbench.evaluation.evaluate import evaluate
 from genbench.evaluation.evaluator import Evaluator
 from genbench.features._precision import computing
@@ -60,7 +60,8 @@ def quality(samples: Tensor, suite: Suite, dataset: Dataset, device: torch.devic
     if is_points(suite):
         return Quality(points=measure_points(samples.flatten(1), suite, dataset.train))
     real = reference(suite, dataset)
-    measured = evaluate(images.to_uint8(samples), ref=real, metrics=suite.metrics, device=str(device), allow_small=True)
+    pixels, held_out = images.to_uint8(samples), dataset.test.images
+    measured = evaluate(pixels, ref=real, held_out=held_out, metrics=suite.metrics, device=str(device), allow_small=True)
     return Quality(evaluation=measured)
 
 
@@ -79,8 +80,12 @@ def measure_points(points: Tensor, suite: Suite, real: Examples) -> dict[str, Me
         if metric.takes == "points":
             estimates = metric.compute(fake=points, modes=mixture.modes, sigma=mixture.sigma)
         else:
-            sides = {"real": FeatureSet(features=real.images.flatten(1)), "fake": FeatureSet(features=points)}
-            estimates = {f"{reported}@coordinates": estimate for reported, estimate in metric.compute(**sides).items()}
+            sides: dict[str, Any] = {"real": real.images.flatten(1), "fake": points}
+            if metric.takes == "distributions":
+                sides = {side: FeatureSet(features=features) for side, features in sides.items()}
+            settings = next(iter(metric.protocols.values()))
+            computed = metric.compute(**sides, **settings)
+            estimates = {f"{reported}@coordinates": estimate for reported, estimate in computed.items()}
         for reported, estimate in estimates.items():
             found[reported] = Measurement(value=float(estimate), se=estimate.se, n=estimate.n, better=estimate.better)
     return found
@@ -102,13 +107,13 @@ class Validation:
         samples = sample(model, VALIDATION_SAMPLES, held_out, self._knobs, seed=0, purpose=VALIDATION_SEED).samples
         if self._evaluator is None:
             first = next(iter(measure_points(samples.flatten(1), self._suite, held_out).values()))
-            return first.value if first.better == "lower" else -first.value
+            return badness(first.value, first.better)
         self._evaluator.reset()
         self._evaluator.update(images.to_uint8(samples))
         measured = self._evaluator.result().metrics[0]
         if measured.value is None:
             raise ValueError(f"{measured.name} of {VALIDATION_SAMPLES} validation samples has no value: {measured.reason}")
-        return measured.value if measured.better == "lower" else -measured.value
+        return badness(measured.value, measured.better)
 
 
 def likelihood(model: GenerativeModel, test: Examples, n: int, device: torch.device) -> Likelihood | None:

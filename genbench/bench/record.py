@@ -40,7 +40,7 @@ class Quality(Document):
         """By name, with the extractor: "fd@tiny"."""
         found = {name: Value(m.value, m.se, m.better) for name, m in self.points.items()}
         for metric in self.evaluation.metrics if self.evaluation else []:
-            where = metric.extractor.extractor
+            where = metric.extractor.extractor if metric.extractor else "inception"
             name = metric.name if where == "inception" else f"{metric.name}@{where}"
             found[name] = Value(metric.value, metric.se, metric.better)
         return found

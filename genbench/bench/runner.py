@@ -22,10 +22,11 @@ from genbench.bench.record import Best, Cost, Quality, Record
 from genbench.bench.suite import Suite
 from genbench.data.dataset import Dataset, open_dataset
 from genbench.data.memory import examples_on
+from genbench.diagnostics.base import Subject
 from genbench.errors import GenbenchError, SetupError, UsageError
 from genbench.evaluation import environment
 from genbench.files import write_atomic
-from genbench.models.base import Diagnoses, GenerativeModel
+from genbench.models.base import GenerativeModel
 from genbench.training.loop import Precision, train
 from genbench.training.processes import alone
 from genbench.training.saved import save_model
@@ -133,7 +134,7 @@ def _run(job: Job, device: torch.device) -> Record:
     )
     final, seconds = _measured(job, model, dataset, n, "samples.png", device)
     likelihood = measure.likelihood(model, dataset.test, suite.num_scored, device)
-    diagnostics = _diagnostics(model, dataset, device)
+    diagnostics = _diagnostics(model, dataset, job.seed)
     save_model(job.folder, model, name=job.entry.model, args=job.entry.args)
     return Record(
         **_facts(job),
@@ -202,13 +203,19 @@ def _size(model: GenerativeModel) -> int:
     return trainable or sum(buffer.numel() for buffer in model.buffers() if buffer.is_floating_point())
 
 
-def _diagnostics(model: GenerativeModel, dataset: Dataset, device: torch.device) -> dict[str, float | None]:
-    if not isinstance(model, Diagnoses):
-        return {}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(measure.SAMPLE_SEED)
-        found = model.diagnostics(dataset.test.select(slice(0, 256)).to(device).batch())
-    return {name: value if abs(value) < float("inf") else None for name, value in found.items()}
+def _diagnostics(model: GenerativeModel, dataset: Dataset, seed: int) -> dict[str, float | None]:
+    """Every number of the quick diagnostics that apply; None where there is no value."""
+    subject = Subject(model=model, data=dataset, seed=measure.SAMPLE_SEED + seed)
+    found: dict[str, float | None] = {}
+    for name in catalog.names("diagnostics"):
+        diagnostic = catalog.find("diagnostics", name)
+        if diagnostic.quick and diagnostic.applies(model):
+            try:
+                with torch.random.fork_rng(devices=[]):  # networks that are loaded take numbers of torch's stream
+                    found |= {reported: estimate.value for reported, estimate in diagnostic.compute(subject).items()}
+            except GenbenchError:  # such as samples that are not finite: no reason to lose the run
+                found |= dict.fromkeys(diagnostic.reports)
+    return found
 
 
 def _held_out(suite: Suite, folder: Path, device: str) -> Record:

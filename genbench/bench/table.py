@@ -13,11 +13,10 @@ from typing import Any
 from genbench.bench.record import Cost, Likelihood, Quality, Record
 from genbench.bench.suite import SHARED
 from genbench.errors import IncomparableError
-from genbench.estimate import Better, format_value
+from genbench.estimate import ARROWS, Better, badness, format_value
 
 FLOOR = "untrained, best of all"
 TEXTS = ("family", "condition", "seeds")  # columns of words
-ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑"}
 NOTE = (
     "± one standard error over samples; in brackets the standard deviation over seeds. best: the checkpoint that did best on "
     "validation data. ≤, ≥: a bound of the true value; kinds of likelihood do not compare. evaluations: passes of the network."
@@ -98,9 +97,7 @@ def make_table(records: Iterable[Record]) -> Table:
     ceiling = [row for row, group in zip(rows, groups.values(), strict=True) if group[0].family == "data"]
     systems = [row for row in rows if row not in ceiling]
     if first is not None:
-        sign = 1 if better[first] == "lower" else -1
-        systems.sort(key=lambda row: sign * row.cells[first].mean if first in row.cells else float("inf"))
-    if first is not None:
+        systems.sort(key=lambda row: badness(row.cells[first].mean, better[first]) if first in row.cells else float("inf"))
         better |= {f"{first} best": better[first], f"{first} untrained": better[first]}
     present = {name for row in systems for name in row.cells}
     metrics = [name for name in better if name in present or not name.endswith((" best", " untrained"))]
@@ -252,8 +249,7 @@ def _floor(records: list[Record], better: Mapping[str, Better]) -> list[Row]:
     for name, direction in better.items():
         values = [found[name] for found in untrained if name in found and found[name].value is not None]
         if values:
-            pick = min if direction == "lower" else max
-            best = pick(values, key=lambda value: value.value or 0.0)
+            best = min(values, key=lambda value: badness(value.value or 0.0, direction))
             cells[name] = Cell(best.value or 0.0, best.se)
     return [Row(FLOOR, {"family": "–", "condition": "–", "seeds": "–"}, cells)]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from genbench import __version__
-from genbench.cli import bench, cache, evaluate, inspect, model, stats
+from genbench.cli import bench, cache, diagnose, evaluate, inspect, model, neighbours, stats
 
 app = typer.Typer(
     name="genbench",
@@ -34,11 +34,14 @@ def genbench(
 
 
 app.command("evaluate")(evaluate.evaluate)
+app.command("neighbours")(neighbours.neighbours)
 app.command("demo")(bench.demo)
 app.command("run")(bench.run)
 app.command("table")(bench.table)
 app.command("train")(model.train)
 app.command("sample")(model.sample)
+app.command("diagnose")(diagnose.diagnose)
+app.command("sweep")(diagnose.sweep)
 app.command("list")(inspect.list_)
 app.command("doctor")(inspect.doctor)
 app.add_typer(stats.app, name="stats")

@@ -8,12 +8,12 @@ import typer
 
 from genbench.cli import options
 
-Kind = Annotated[str, typer.Argument(help="models, metrics, datasets, extractors, references or suites.")]
-KINDS = ("models", "metrics", "datasets", "extractors", "references", "suites")
+Kind = Annotated[str, typer.Argument(help="models, metrics, datasets, extractors, references, suites or diagnostics.")]
+KINDS = ("models", "metrics", "datasets", "extractors", "references", "suites", "diagnostics")
 
 
 def list_(kind: Kind, json: options.Json = False) -> None:
-    """List what can be named: models, metrics, datasets, extractors, reference statistics and suites that come along."""
+    """List what can be named: models, metrics, diagnostics, datasets, extractors, reference statistics and suites."""
     options.choice(kind, KINDS, "KIND")
     rows = {"references": _references, "suites": _suites}.get(kind, lambda: _catalogue(kind))()
     if json:
@@ -35,6 +35,7 @@ def _catalogue(kind: str) -> list[dict[str, str]]:
         about = {
             "models": lambda e: f"{catalog.family(name)}: {e.title} ({e.paper.split(', http')[0]})",  # noqa: B023
             "metrics": lambda e: f"{e.summary}; reports {', '.join(e.reports)}.",
+            "diagnostics": lambda e: f"{', '.join(e.reports)}" + ("" if e.quick else "; takes longer"),
             "datasets": lambda e: f"{e.title}; splits {', '.join(e.splits)}",
             "extractors": lambda e: (
                 f"layers {', '.join(e.layers)}; inputs {', '.join(e.inputs)}" + ("; downloaded once" if e.download else "")

@@ -71,6 +71,25 @@ def test_every_run_has_a_folder_with_all_of_it(runs: tuple[Path, list[Record]]) 
         assert picture.width > 300
 
 
+def test_the_quick_diagnostics_of_a_model_s_mechanism_are_recorded(
+    runs: tuple[Path, list[Record]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recorded = {record.family: record.diagnostics for record in runs[1]}
+    assert {"active_units", "latent_c2st", "reconstruction_error"} <= set(recorded["vae"])
+    assert {"critic_accuracy", "critic_slope"} <= set(recorded["gan"])
+    assert "active_units" not in recorded["linear"]
+    assert recorded["gan"]["critic_w1"] is None
+
+    def refusing(model: object, x: object) -> None:
+        raise DataError("E-NON-FINITE", "nothing is finite here")
+
+    monkeypatch.setattr("genbench.diagnostics.posterior_collapse.posteriors", refusing)
+    _, record = run_suite(small(entries=[{"model": "vae"}]), "small", tmp_path, device="cpu")
+    assert record.error is None, "a diagnostic that finds no number is no reason to lose a run"
+    assert record.diagnostics["active_units"] is None
+    assert record.diagnostics["latent_c2st"] is not None
+
+
 def test_only_the_first_seed_measures_the_untrained(runs: tuple[Path, list[Record]]) -> None:
     folder, _ = runs
     assert Record.load(folder / "vae" / "seed0").untrained is not None
