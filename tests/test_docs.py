@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
-from genbench import catalog
 from genbench.cli import run
-from genbench.models.base import Diagnoses, Encodes, Restores
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text()
+GENERATE = runpy.run_path(str(REPOSITORY / "docs" / "generate.py"))
 
 
-def row(name: str) -> str:
-    """The line of a metric in the table of docs/metrics.md."""
-    metric = catalog.find("metrics", name)
-    arrows = ", ".join(f"{report} {'↓' if better == 'lower' else '↑'}" for report, better in metric.reports.items())
-    protocols = ", ".join(f"`{protocol}`" if protocol else "default" for protocol in metric.protocols)
-    return f"| `{name}` | {arrows} | {protocols} | {metric.min_n} | {metric.error_bar} | {metric.source} |"
-
-
-@pytest.mark.parametrize("name", catalog.names("metrics"))
-def test_every_metric_has_its_line(name: str) -> None:
-    assert row(name) in (REPOSITORY / "docs" / "metrics.md").read_text()
-
-
-def model_row(name: str) -> str:
-    """The line of a model in the table of docs/models.md."""
-    kind = catalog.find("models", name)
-    abilities = [ability.__name__.lower() for ability in (Encodes, Restores, Diagnoses) if issubclass(kind, ability)]
-    likelihood = getattr(kind, "likelihood", "–")
-    knobs = ", ".join(f"`{knob}`" for knob in kind.knobs) or "–"
-    source = f"{kind.title} ({kind.paper})"
-    cells = (f"`{name}`", catalog.family(name), source, kind.task, likelihood, ", ".join(abilities) or "–", knobs)
-    return f"| {' | '.join(cells)} |"
-
-
-@pytest.mark.parametrize("name", catalog.names("models"))
-def test_every_model_has_its_line(name: str) -> None:
-    assert model_row(name) in (REPOSITORY / "docs" / "models.md").read_text()
+@pytest.mark.parametrize("name", GENERATE["TABLES"])
+def test_tables_are_what_the_code_says(name: str) -> None:
+    document = (REPOSITORY / GENERATE["TABLES"][name][0]).read_text()
+    assert GENERATE["written"](name, document) == document, "run `python docs/generate.py`"
 
 
 IMAGES = ("fd@tiny", "fd@tiny best", "precision@tiny", "recall@tiny", "bits/dim", "parameters", "ms/image", "evaluations")

@@ -161,7 +161,7 @@ def test_torch_fidelity_from_files(weights: Path, folders: tuple[str, str], ours
     kd = kid.compute(real=features["pool"][0], fake=features["pool"][1], subsets=100, subset_size=20)["kd"]
     assert float(kd) == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-4)
     assert kd.details["subset_std"] == pytest.approx(theirs["kernel_inception_distance_std"], rel=1e-4)
-    score = inception_score.compute(logits=features["logits"][1])["inception_score"]
+    score = inception_score.compute(fake=features["logits"][1])["inception_score"]
     assert float(score) == pytest.approx(theirs["inception_score_mean"], rel=1e-4)
     assert score.details["split_std"] == pytest.approx(theirs["inception_score_std"], rel=1e-4)
 

@@ -70,7 +70,7 @@ class TestTorchFidelity:
     def test_inception_score(self, real: Tensor) -> None:
         peer = pytest.importorskip("torch_fidelity.metric_isc")
         theirs = peer.isc_features_to_metric(real)
-        ours = inception_score.compute(logits=real)["inception_score"]
+        ours = inception_score.compute(fake=real)["inception_score"]
         assert float(ours) == pytest.approx(theirs["inception_score_mean"], rel=1e-12)
         assert ours.details["split_std"] == pytest.approx(theirs["inception_score_std"], rel=1e-9)
 
@@ -116,7 +116,7 @@ class TestTorchmetrics:
         peer = pytest.importorskip("torchmetrics.image.inception")
         metric = peer.InceptionScore(feature=Passing(), splits=1)
         metric.update(real.double())
-        ours = inception_score.compute(logits=real, splits=1)["inception_score"]
+        ours = inception_score.compute(fake=real, splits=1)["inception_score"]
         assert float(ours) == pytest.approx(float(metric.compute()[0]), rel=1e-6)
 
 
