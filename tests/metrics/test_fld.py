@@ -60,13 +60,16 @@ def test_blocks_do_not_matter(rows: int, monkeypatch: pytest.MonkeyPatch) -> Non
     real, held_out, fake = sample(60, 0), sample(50, 1), sample(40, 2)
     whole = value(real, held_out, fake)
     monkeypatch.setattr(fld, "ROWS", rows)
+    monkeypatch.setattr(fld, "BLOCK", rows + 1)
     assert value(real, held_out, fake) == pytest.approx(whole, rel=1e-4)
 
 
 def test_the_density_of_one_centre_has_a_closed_form() -> None:
     x, variance = sample(100, 0).double(), torch.tensor([2.5], dtype=torch.float64)
-    expected = torch.distributions.MultivariateNormal(torch.zeros(8).double(), 2.5 * torch.eye(8).double()).log_prob(x)
-    torch.testing.assert_close(fld._log_density(x, torch.zeros(1, 8).double(), variance.log()), expected)
+    scale = fld._Scale(x)
+    normal = torch.distributions.MultivariateNormal(torch.zeros(8).double(), 2.5 * torch.eye(8).double())
+    found = fld._log_density(x, x.mean(0, keepdim=True), variance.log(), scale)
+    torch.testing.assert_close(found, normal.log_prob(scale(x)))
 
 
 def test_no_images_score_below_the_entropy_of_the_distribution() -> None:
