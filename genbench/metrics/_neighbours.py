@@ -60,7 +60,7 @@ def clouds(*, real: Tensor, fake: Tensor) -> tuple[Cloud, Cloud]:
 
 def squared_radii(cloud: Cloud, k: int) -> Tensor:
     """(N,) float64 squared distance from each point to its k-th nearest other point, 1 <= k < N."""
-    coarse = _coarse_dtype(cloud)
+    coarse = coarse_dtype(cloud)
     nearest, others = _nearest_others(cloud, k + 1, coarse)
     everyone = torch.arange(len(cloud), device=nearest.device)
     radii = _squared_differences(cloud, everyone, cloud, others[:, k - 1])
@@ -79,7 +79,7 @@ def balls(
 
     The radii are squared. closed: whether the surface belongs to the ball (distance <= radius) or not (<).
     """
-    coarse = _coarse_dtype(real, fake)
+    coarse = coarse_dtype(real, fake)
     for rows in real.blocks():
         x = _Part.of(real, real_radii, rows, coarse)
         for columns in fake.blocks():
@@ -119,7 +119,7 @@ class _Part:
 
 def _inside(x: _Part, y: _Part, closed: bool) -> tuple[Tensor, Tensor]:
     """(B, C) whether y is in x's ball, and (B, C) whether x is in y's."""
-    distances = _squared_distances(x.rows, x.squares, y.rows, y.squares)
+    distances = squared_distances(x.rows, x.squares, y.rows, y.squares)
     in_x, in_y = distances < x.low[:, None], distances < y.low
     unclear = (in_x ^ (distances <= x.high[:, None])) | (in_y ^ (distances <= y.high))
     if not unclear.any():
@@ -136,7 +136,7 @@ def _inside(x: _Part, y: _Part, closed: bool) -> tuple[Tensor, Tensor]:
     return in_x, in_y
 
 
-def _squared_distances(x: Tensor, x_squares: Tensor, y: Tensor, y_squares: Tensor) -> Tensor:
+def squared_distances(x: Tensor, x_squares: Tensor, y: Tensor, y_squares: Tensor) -> Tensor:
     """(B, C) of |x - y|² for rows (B, D) and (C, D) with their squared lengths; negative only by rounding."""
     return torch.addmm(y_squares, x, y.T, alpha=-2).add_(x_squares[:, None])
 
@@ -160,16 +160,16 @@ def _nearest_others(cloud: Cloud, k: int, dtype: torch.dtype) -> tuple[Tensor, T
         x, x_squares = cloud.rows(rows, dtype), cloud.squares[rows].to(dtype)
         for j in range(i, len(blocks)):
             y, y_squares = cloud.rows(blocks[j], dtype), cloud.squares[blocks[j]].to(dtype)
-            distances = _squared_distances(x, x_squares, y, y_squares)
+            distances = squared_distances(x, x_squares, y, y_squares)
             if i == j:
                 distances.fill_diagonal_(torch.inf)
             else:
-                _keep_nearest(nearest_of[j], others_of[j], distances.T.contiguous(), rows)
-            _keep_nearest(nearest_of[i], others_of[i], distances, blocks[j])
+                keep_nearest(nearest_of[j], others_of[j], distances.T.contiguous(), rows)
+            keep_nearest(nearest_of[i], others_of[i], distances, blocks[j])
     return nearest, others
 
 
-def _keep_nearest(nearest: Tensor, others: Tensor, distances: Tensor, index: Tensor) -> None:
+def keep_nearest(nearest: Tensor, others: Tensor, distances: Tensor, index: Tensor) -> None:
     """Merge distances (B, C) to the points `index` (C,) into the k best (B, k) so far, in place."""
     k = nearest.shape[1]
     found, where = distances.topk(min(k, len(index)), dim=1, largest=False)
@@ -188,14 +188,14 @@ def _kth_of_rows(cloud: Cloud, rows: Tensor, k: int) -> Tensor:
     nearest = x.new_full((len(rows), candidates), torch.inf)
     others = rows[:, None].repeat(1, candidates)
     for columns in cloud.blocks():
-        distances = _squared_distances(x, x_squares, cloud.rows(columns, torch.float64), cloud.squares[columns])
+        distances = squared_distances(x, x_squares, cloud.rows(columns, torch.float64), cloud.squares[columns])
         distances[rows[:, None] == columns] = torch.inf
-        _keep_nearest(nearest, others, distances, columns)
+        keep_nearest(nearest, others, distances, columns)
     squared = _squared_differences(cloud, rows.repeat_interleave(candidates), cloud, others.flatten())
     return squared.view(-1, candidates).kthvalue(k, dim=1).values
 
 
-def _coarse_dtype(*clouds: Cloud) -> torch.dtype:
+def coarse_dtype(*clouds: Cloud) -> torch.dtype:
     """float32 where a matrix product in it really is one, on a CPU that was not told to use fewer bits, and cannot overflow."""
     true_float32 = clouds[0].features.device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
     small = all(float(cloud.squares.max()) < torch.finfo(torch.float32).max / 16 for cloud in clouds)
@@ -208,7 +208,7 @@ def nearest(cloud: Cloud, among: Cloud, k: int) -> tuple[Tensor, Tensor]:
     1 <= k <= M; a point that is in both clouds is its own nearest. Of equally near ones the earlier comes first; where more
     than 3 k + 9 others are as near as the k-th, which of these are named is open, and the distances are not.
     """
-    coarse = _coarse_dtype(cloud, among)
+    coarse = coarse_dtype(cloud, among)
     squared, index, clear = _nearest_among(cloud, among, k, torch.arange(len(cloud), device=cloud.features.device), coarse)
     for rows in (~clear).nonzero().flatten().split(BLOCK):
         squared[rows], index[rows], _ = _nearest_among(cloud, among, k, rows, torch.float64)
@@ -231,7 +231,7 @@ def _nearest_among(cloud: Cloud, among: Cloud, k: int, rows: Tensor, dtype: torc
         others = torch.zeros((len(some), candidates), dtype=torch.int64, device=rows.device)
         for columns in among.blocks():
             y, y_squares = among.rows(columns, dtype), among.squares[columns].to(dtype)
-            _keep_nearest(found, others, _squared_distances(x, x_squares, y, y_squares), columns)
+            keep_nearest(found, others, squared_distances(x, x_squares, y, y_squares), columns)
         others, _ = others.sort(dim=1)
         exact = _squared_differences(cloud, some.repeat_interleave(candidates), among, others.flatten())
         exact, order = exact.view(-1, candidates).sort(dim=1, stable=True)

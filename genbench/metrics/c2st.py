@@ -29,7 +29,7 @@ from torch import Tensor
 
 from genbench.estimate import Estimate, Influence, wilson_interval
 from genbench.metrics._checks import check_pair
-from genbench.metrics._neighbours import BLOCK, Cloud, _coarse_dtype, _keep_nearest, _squared_distances
+from genbench.metrics._neighbours import BLOCK, Cloud, coarse_dtype, keep_nearest, squared_distances
 from genbench.metrics._order import ranks
 from genbench.metrics.base import Metric
 from genbench.seeding import generator
@@ -106,7 +106,7 @@ def _logistic(images: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 def _neighbours(images: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """The same by the votes of the nearest images, an odd number of them; a vote weighs as much as its side has few images."""
     cloud = Cloud(images, images.mean(0, dtype=torch.float64))
-    coarse = _coarse_dtype(cloud)
+    coarse = coarse_dtype(cloud)
 
     def ask(rest: Tensor, is_fake: Tensor, held: Tensor) -> Tensor:
         k = min(int(len(held) ** 0.5) // 2 * 2 + 1, len(rest))
@@ -116,7 +116,7 @@ def _neighbours(images: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
             x, x_squares = cloud.rows(rows, coarse), cloud.squares[rows].to(coarse)
             for others in torch.arange(len(rest), device=held.device).split(BLOCK):
                 y, y_squares = cloud.rows(rest[others], coarse), cloud.squares[rest[others]].to(coarse)
-                _keep_nearest(near, who, _squared_distances(x, x_squares, y, y_squares), others)
+                keep_nearest(near, who, squared_distances(x, x_squares, y, y_squares), others)
         votes = is_fake[voters].double().mean(1)
         share = is_fake.double().mean()
         return votes * (1 - share) > (1 - votes) * share

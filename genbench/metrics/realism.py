@@ -22,11 +22,11 @@ from genbench.estimate import Estimate, mean_estimate
 from genbench.metrics._checks import check_pair
 from genbench.metrics._neighbours import (
     Cloud,
-    _coarse_dtype,
-    _keep_nearest,
     _squared_differences,
-    _squared_distances,
     clouds,
+    coarse_dtype,
+    keep_nearest,
+    squared_distances,
     squared_radii,
 )
 from genbench.metrics.base import Metric
@@ -70,7 +70,7 @@ def realism(*, real: Tensor, fake: Tensor, k: int = 3) -> Tensor:
 
 def _nearest_balls(real: Cloud, fake: Cloud, radii: Tensor, kept: Tensor) -> Tensor:
     """(N, C) indices of the real balls with the smallest distance / radius to each fake image, up to rounding."""
-    coarse = _coarse_dtype(real, fake)
+    coarse = coarse_dtype(real, fake)
     count = min(CANDIDATES, len(kept))
     everyone = torch.arange(len(fake), device=kept.device)
     least = torch.full((len(fake), count), torch.inf, dtype=coarse, device=kept.device)
@@ -81,10 +81,10 @@ def _nearest_balls(real: Cloud, fake: Cloud, radii: Tensor, kept: Tensor) -> Ten
         x, x_squares = fake.rows(rows, coarse), fake.squares[rows].to(coarse)
         slack = fake.rounding(everyone[rows], torch.zeros_like(fake.squares[rows]), coarse).to(coarse)
         for place in kept.split(len(blocks[0])):
-            distances = _squared_distances(x, x_squares, real.rows(place, coarse), real.squares[place].to(coarse))
+            distances = squared_distances(x, x_squares, real.rows(place, coarse), real.squares[place].to(coarse))
             # Within rounding an image may be a copy, and a copy is inside any ball.
             ratios = (distances - slack[:, None]).clamp_(min=0) / radii[place].to(coarse).clamp(min=smallest)
-            _keep_nearest(least_of, found_of, ratios, place)
+            keep_nearest(least_of, found_of, ratios, place)
     return found
 
 
