@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -67,7 +67,7 @@ def compute(request: Request, network: FeatureExtractor | None, inputs: Inputs) 
             name: mean_estimate(values, better=metric.reports[name], n_real=n_real[name]) for name, values in per_pair.items()
         }
     estimates: dict[str, Estimate] = metric.compute(**ARGUMENTS[metric.takes](request, network, inputs), **settings)
-    return estimates
+    return _with_class_names(estimates, inputs) if metric.takes == "classes" else estimates
 
 
 def counts(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, int]:
@@ -115,12 +115,41 @@ def _classes(request: Request, network: FeatureExtractor | None, inputs: Inputs)
         if classes is None:
             hint = "put images into one folder per class, add arr_1 to the .npz, name a set that has classes, or pass labels="
             raise NoFeatures("E-NO-CLASSES", f"{request.label} needs the class of every image, and the {side} none", hint=hint)
-    fake, real = (inputs.fake_classes or (), inputs.real_classes or ())
-    numbers = {name: number for number, name in enumerate(sorted({*fake, *real}))}
+    fake, real = set(inputs.fake_classes or ()), set(inputs.real_classes or ())
+    if fake != real:
+        message = f"only the images have {_listed(fake - real)}; only the reference has {_listed(real - fake)}"
+        hint = "every class of the reference must be generated, under the same name"
+        raise DataError("E-CLASSES", f"{request.label} compares class by class: {message}", hint=hint)
+    numbers = {name: number for number, name in enumerate(_class_names(inputs))}
     return {
         **_features(request, network, inputs),
-        "fake_classes": torch.tensor([numbers[name] for name in fake]),
-        "real_classes": torch.tensor([numbers[name] for name in real]),
+        "fake_classes": torch.tensor([numbers[name] for name in inputs.fake_classes or ()]),
+        "real_classes": torch.tensor([numbers[name] for name in inputs.real_classes or ()]),
+    }
+
+
+def _listed(names: Set[str]) -> str:
+    """ "no class", or the first few names."""
+    shown = sorted(names)
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "") or "no class"
+
+
+def _class_names(inputs: Inputs) -> list[str]:
+    """Class i of what a metric sees is the i-th of these."""
+    return sorted({*(inputs.fake_classes or ()), *(inputs.real_classes or ())})
+
+
+def _with_class_names(estimates: Mapping[str, Estimate], inputs: Inputs) -> dict[str, Estimate]:
+    """Details "fd/3" of class 3 -> "fd/cat"."""
+    names = _class_names(inputs)
+
+    def renamed(key: str) -> str:
+        head, slash, number = key.partition("/")
+        return f"{head}/{names[int(number)]}" if slash else key
+
+    return {
+        report: replace(estimate, details={renamed(key): value for key, value in estimate.details.items()})
+        for report, estimate in estimates.items()
     }
 
 

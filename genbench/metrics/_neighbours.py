@@ -63,7 +63,7 @@ def squared_radii(cloud: Cloud, k: int) -> Tensor:
     coarse = coarse_dtype(cloud)
     nearest, others = _nearest_others(cloud, k + 1, coarse)
     everyone = torch.arange(len(cloud), device=nearest.device)
-    radii = _squared_differences(cloud, everyone, cloud, others[:, k - 1])
+    radii = squared_differences(cloud, everyone, cloud, others[:, k - 1])
     # The k-th in coarse rounding is the k-th in truth if it stands clear of the next, and of the one before.
     gaps = nearest.diff(dim=1)[:, max(0, k - 2) :].amin(1)
     unclear = gaps <= 2 * cloud.rounding(everyone, nearest[:, k - 1], coarse)
@@ -129,7 +129,7 @@ def _inside(x: _Part, y: _Part, closed: bool) -> tuple[Tensor, Tensor]:
         in_x[i[:, None], j], in_y[i[:, None], j] = _inside(x.in_float64(i), y.in_float64(j), closed)
         return in_x, in_y
     i, j = unclear.nonzero(as_tuple=True)
-    exact = _squared_differences(x.cloud, x.index[i], y.cloud, y.index[j])
+    exact = squared_differences(x.cloud, x.index[i], y.cloud, y.index[j])
     x_radii, y_radii = x.radii[x.index[i]], y.radii[y.index[j]]
     in_x[i, j] = exact <= x_radii if closed else exact < x_radii
     in_y[i, j] = exact <= y_radii if closed else exact < y_radii
@@ -141,7 +141,7 @@ def squared_distances(x: Tensor, x_squares: Tensor, y: Tensor, y_squares: Tensor
     return torch.addmm(y_squares, x, y.T, alpha=-2).add_(x_squares[:, None])
 
 
-def _squared_differences(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
+def squared_differences(a: Cloud, i: Tensor, b: Cloud, j: Tensor) -> Tensor:
     """(P,) float64 of |a_i - b_j|² for P pairs, without cancellation: the same for all copies of an image."""
     pairs = zip(i.split(CHUNK), j.split(CHUNK), strict=True)
     return torch.cat([(a.features[i].to(torch.float64) - b.features[j]).square_().sum(1) for i, j in pairs])
@@ -191,7 +191,7 @@ def _kth_of_rows(cloud: Cloud, rows: Tensor, k: int) -> Tensor:
         distances = squared_distances(x, x_squares, cloud.rows(columns, torch.float64), cloud.squares[columns])
         distances[rows[:, None] == columns] = torch.inf
         keep_nearest(nearest, others, distances, columns)
-    squared = _squared_differences(cloud, rows.repeat_interleave(candidates), cloud, others.flatten())
+    squared = squared_differences(cloud, rows.repeat_interleave(candidates), cloud, others.flatten())
     return squared.view(-1, candidates).kthvalue(k, dim=1).values
 
 
@@ -233,7 +233,7 @@ def _nearest_among(cloud: Cloud, among: Cloud, k: int, rows: Tensor, dtype: torc
             y, y_squares = among.rows(columns, dtype), among.squares[columns].to(dtype)
             keep_nearest(found, others, squared_distances(x, x_squares, y, y_squares), columns)
         others, _ = others.sort(dim=1)
-        exact = _squared_differences(cloud, some.repeat_interleave(candidates), among, others.flatten())
+        exact = squared_differences(cloud, some.repeat_interleave(candidates), among, others.flatten())
         exact, order = exact.view(-1, candidates).sort(dim=1, stable=True)
         into_squared.copy_(exact[:, :k])
         into_index.copy_(others.gather(1, order[:, :k]))

@@ -22,10 +22,10 @@ from genbench.estimate import Estimate, mean_estimate
 from genbench.metrics._checks import check_pair
 from genbench.metrics._neighbours import (
     Cloud,
-    _squared_differences,
     clouds,
     coarse_dtype,
     keep_nearest,
+    squared_differences,
     squared_distances,
     squared_radii,
 )
@@ -61,7 +61,7 @@ def realism(*, real: Tensor, fake: Tensor, k: int = 3) -> Tensor:
     nearest = _nearest_balls(around_real, around_fake, radii, kept)
     candidates = nearest.shape[1]
     images = torch.arange(len(fake), device=fake.device).repeat_interleave(candidates)
-    distances = _squared_differences(around_fake, images, around_real, nearest.flatten())
+    distances = squared_differences(around_fake, images, around_real, nearest.flatten())
     of_ball = radii[nearest.flatten()]
     ratios = torch.where(distances == 0, torch.inf, of_ball / distances)  # also for a ball of no size, around copies
     best: Tensor = ratios.view(-1, candidates).amax(1).sqrt()

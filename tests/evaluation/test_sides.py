@@ -161,6 +161,17 @@ def test_classes_come_from_folders_files_sets_and_arguments(tmp_path: Path, digi
     assert float(genbench.evaluate(pixels, labels=shuffled, **options)["intra_fd"]) > 2 * values[0]  # type: ignore[arg-type]
 
 
+def test_classes_of_one_side_only_are_named(digits: NDArray[np.uint8]) -> None:
+    labels = ["zero" if index % 2 else "1" for index in range(600)]
+    with pytest.raises(DataError, match="only the images have zero; only the reference has 0, 2, 3, 4, 5 and 4 more"):
+        genbench.evaluate(digits[:600], ref="digits/train", metrics=["intra_fid@tiny"], labels=labels, allow_small=True)
+
+
+def test_details_call_classes_by_their_names() -> None:
+    result = genbench.evaluate("shapes/test", ref="shapes/train", metrics=["intra_fid@tiny"], allow_small=True)
+    assert {f"fd/{name}" for name in Shapes.classes} <= set(result["intra_fd"].details)
+
+
 def test_classes_that_nobody_tells_are_asked_for(digits: NDArray[np.uint8]) -> None:
     with pytest.raises(IncomparableError, match="needs the class of every image") as caught:
         genbench.evaluate(digits[:600], ref="digits/train", metrics=["intra_fid@tiny"], allow_small=True)
