@@ -17,19 +17,8 @@ from genbench import catalog
 from genbench.batch import DataSpec
 from genbench.estimate import ARROWS
 from genbench.metrics.base import Metric
-from genbench.models.base import (
-    Cycles,
-    Encodes,
-    GenerativeModel,
-    HasEnergy,
-    HasLatents,
-    Infers,
-    Inverts,
-    Judges,
-    Quantizes,
-    Restores,
-    Scores,
-)
+from genbench.models import base
+from genbench.models.base import GenerativeModel, Scores
 from genbench.training.saved import build_model
 
 REPOSITORY = Path(__file__).parent.parent
@@ -45,17 +34,6 @@ FAMILIES = [
     "energy",
     "diffusion",
 ]  # as the lectures go
-ABILITIES = {
-    "encodes": Encodes,
-    "restores": Restores,
-    "has latents": HasLatents,
-    "inverts": Inverts,
-    "infers": Infers,
-    "quantizes": Quantizes,
-    "judges": Judges,
-    "has energy": HasEnergy,
-    "cycles": Cycles,
-}
 SPEC = DataSpec(channels=1, height=8, width=8, levels=17, classes=10, source_channels=1)
 
 
@@ -78,9 +56,17 @@ def metrics() -> str:
         place = "the images" if metric.extractor is None else metric.extractor
         place += f":{metric.variant}" if metric.variant else ""
         place += f".{metric.layer}" if metric.extractor and metric.layer not in ("pool", "logits") else ""
-        cells = (f"`{name}`", reports + also, place, protocols, str(metric.min_n), metric.sees, metric.blind)
+        cells = (
+            f"`{name}`",
+            reports + also,
+            place,
+            protocols,
+            f"{metric.min_n} pairs" if metric.of_pairs else str(metric.min_n),
+            metric.sees,
+            metric.blind,
+        )
         rows.append((*cells, metric.error_bar, metric.source))
-    headings = ("metric", "reports", "on", "protocols", "images at least", "sees", "does not see", "error bar", "source")
+    headings = ("metric", "reports", "on", "protocols", "at least", "sees", "does not see", "error bar", "source")
     return table(headings, rows)
 
 
@@ -94,11 +80,18 @@ def _place_of(family: str) -> int:
     return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
 
 
+def abilities() -> dict[str, type]:
+    """What a model may be able to do, in words: HasLatents -> "has latents". Likelihoods have a column of their own."""
+    protocols = (value for value in vars(base).values() if getattr(value, "_is_protocol", False) and value is not Scores)
+    own = (protocol for protocol in protocols if protocol.__module__ == base.__name__)
+    return {re.sub(r"(?<!^)(?=[A-Z])", " ", protocol.__name__).lower(): protocol for protocol in own}
+
+
 def models() -> str:
     """What every model is, what it is asked for, and what it can do beside sampling."""
     rows = []
     for name, model in sorted(built().items(), key=lambda item: _place_of(catalog.family(item[0]))):
-        found = [words for words, ability in ABILITIES.items() if isinstance(model, ability)]
+        found = [words for words, ability in abilities().items() if isinstance(model, ability)]
         likelihood = model.likelihood if isinstance(model, Scores) else "–"
         knobs = ", ".join(f"`{knob}`" for knob in model.knobs) or "–"
         source = f"{model.title} ({model.paper})"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Better = Literal["lower", "higher", "zero"]  # "zero": the nearer to zero from either side
 ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
 LEVEL = 0.95  # of every interval
+ROUNDING = 1e-9  # values and errors below it are what float64 leaves of a zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +84,32 @@ def normal_interval(value: float, se: float, level: float = LEVEL) -> tuple[floa
     return value - half, value + half
 
 
-def wilson_interval(share: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+def wilson_interval(share: float, n: float, level: float = LEVEL, *, quantile: float | None = None) -> tuple[float, float]:
     """Wilson's interval for a share of n independent trials; it stays inside [0, 1] and has width at 0 and 1.
+
+    quantile: in place of the normal distribution's for `level`.
 
     Source: Wilson 1927, Probable inference, the law of succession, and statistical inference.
     """
-    z2 = NormalDist().inv_cdf(0.5 + level / 2) ** 2
+    z2 = (NormalDist().inv_cdf(0.5 + level / 2) if quantile is None else quantile) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not push the share out
+
+
+def clustered_share_interval(share: float, se: float, groups: int, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's interval for a share whose error `se` was estimated from so many groups of trials; it stays inside [0, 1].
+
+    It is that of share (1 - share) / se² independent trials, with Student's t for the groups, at least 2, in place of the
+    normal quantile (as Korn and Graubard 1998 do with another interval). Without any spread a group counts as one trial.
+    """
+    from scipy.special import stdtrit
+
+    binomial = share * (1 - share)
+    if binomial <= 0 or se <= 0:
+        return wilson_interval(share, groups, level)
+    quantile = float(stdtrit(groups - 1, 0.5 + level / 2))
+    return wilson_interval(share, binomial / se**2, quantile=quantile)
 
 
 def mean_estimate(values: Tensor, *, better: Better, n_real: int | None = None, clusters: Tensor | None = None) -> Estimate:
@@ -141,5 +159,7 @@ def format_value(value: float | None, se: float | None) -> str:
         return "–"
     if se is None or se == 0:
         return f"{value:.4g}"
+    if abs(value) < ROUNDING and se < ROUNDING:
+        return "0"
     decimals = min(12, max(0, 1 - math.floor(math.log10(se))))
     return f"{value:.{decimals}f} ± {se:.{decimals}f}"

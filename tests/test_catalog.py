@@ -62,7 +62,7 @@ ARGUMENTS = {
 @pytest.mark.parametrize("name", catalog.names("metrics"))
 def test_contract_of_metrics(name: str) -> None:
     metric = catalog.find("metrics", name)
-    parameters = inspect.signature(metric.compute).parameters
+    parameters = inspect.signature(metric.per_pair or metric.compute).parameters
     assert ARGUMENTS[metric.takes] <= set(parameters)
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters.values())
     for settings in metric.protocols.values():

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from genbench import catalog
 from genbench.cli import run
+from genbench.evaluation.request import parse
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text()
@@ -20,6 +22,27 @@ GENERATE = runpy.run_path(str(REPOSITORY / "docs" / "generate.py"))
 def test_tables_are_what_the_code_says(name: str) -> None:
     document = (REPOSITORY / GENERATE["TABLES"][name][0]).read_text()
     assert GENERATE["written"](name, document) == document, "run `python docs/generate.py`"
+
+
+@pytest.mark.parametrize("name", catalog.names("metrics"))
+def test_every_interval_was_tried_in_simulation(name: str) -> None:
+    """Means over pairs share one error, which is tried on some of them; points of mixtures have a plain binomial one."""
+    metric = catalog.find("metrics", name)
+    if metric.of_pairs or metric.takes == "points":
+        return
+    document = json.loads((REPOSITORY / "benchmarks" / "results" / "coverage-of-intervals.json").read_text())
+    promised = {re.split(r"[:, ]", row["metric"])[0] for row in document["rows"] if row["promised"]}
+    names = {alias for names in metric.on.values() for alias in names.values()} | set(metric.reports)
+    assert promised & names, f"no promised row of {name} in benchmarks/results/coverage-of-intervals.json"
+
+
+def test_names_in_the_table_of_protocols_can_be_asked_for() -> None:
+    text = (REPOSITORY / "docs" / "metrics.md").read_text().partition("| name | is the number of |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1] for line in text.splitlines()[2:]]
+    names = [name for row in rows for name in re.findall(r"`([a-z_]+[^`]*)`", row)]
+    assert len(names) > 10
+    for name in names:
+        parse(name.replace("…", ""))
 
 
 IMAGES = ("fd@tiny", "fd@tiny best", "precision@tiny", "recall@tiny", "bits/dim", "parameters", "ms/image", "evaluations")

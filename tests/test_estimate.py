@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from genbench.estimate import Estimate, format_value, normal_interval, wilson_interval
+from genbench.estimate import Estimate, clustered_share_interval, format_value, normal_interval, wilson_interval
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -43,6 +43,16 @@ def test_digits_follow_the_error(value: float, se: float | None, text: str) -> N
 def test_normal_interval() -> None:
     low, high = normal_interval(10.0, 1.0)
     assert (low, high) == pytest.approx((10 - 1.959964, 10 + 1.959964), abs=1e-6)
+
+
+def test_interval_of_a_share_from_groups() -> None:
+    """With many groups it is Wilson's; with few it is wider, and it never leaves [0, 1]."""
+    se = (0.3 * 0.7 / 200) ** 0.5
+    assert clustered_share_interval(0.3, se, 10**6) == pytest.approx(wilson_interval(0.3, 200), abs=1e-6)
+    widths = [high - low for low, high in (clustered_share_interval(0.3, se, groups) for groups in (3, 5, 20, 1000))]
+    assert widths == sorted(widths, reverse=True)
+    assert clustered_share_interval(0.95, 0.3, 3)[1] <= 1
+    assert clustered_share_interval(1.0, 0.0, 4) == wilson_interval(1.0, 4)
 
 
 def test_wilson_interval() -> None:

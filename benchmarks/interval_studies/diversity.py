@@ -43,11 +43,16 @@ def effective_number(n: int, repeats: int) -> Iterator[Row]:
 
             yield from repeat(f"vendi {protocol}, {dim} dimensions", n, repeats, draw)
 
-    def few(generator: torch.Generator) -> Estimate:
+    def few(images: int) -> Draw:
         widths = torch.arange(1, 201) ** -0.6
-        return vendi.compute(fake=gaussian(n // 5, generator, dim=200) * widths)["vendi"]
 
-    yield from repeat("vendi q1, 200 dimensions, n / 5 images", n, repeats, few)
+        def draw(generator: torch.Generator) -> Estimate:
+            return vendi.compute(fake=gaussian(images, generator, dim=200) * widths)["vendi"]
+
+        return draw
+
+    yield from repeat("vendi q1, 200 dimensions, n / 5 images", n, repeats, few(n // 5))
+    yield from repeat("vendi q1, 200 dimensions, 30 images", n, repeats, few(30))
 
 
 def histogram(n: int, repeats: int) -> Iterator[Row]:

@@ -30,10 +30,10 @@ def images(n: int, repeats: int) -> Iterator[Row]:
         def draw(generator: torch.Generator) -> Estimate:
             x, y = noisy_pairs(n, generator)
             values = {
-                "psnr": lambda: psnr.compute(x=x, y=y),
-                "l1": lambda: l1.compute(x=x, y=y),
-                "l2": lambda: l2.compute(x=x, y=y),
-                "ssim": lambda: ssim.compute(x=x, y=y, window="uniform"),
+                "psnr": lambda: psnr.per_pair(x=x, y=y),
+                "l1": lambda: l1.per_pair(x=x, y=y),
+                "l2": lambda: l2.per_pair(x=x, y=y),
+                "ssim": lambda: ssim.per_pair(x=x, y=y, window="uniform"),
             }[name]()
             return mean_estimate(values[name], better="lower")
 
@@ -48,7 +48,7 @@ def features(n: int, repeats: int) -> Iterator[Row]:
         def draw(generator: torch.Generator) -> Estimate:
             y = gaussian(n, generator, dim=16)
             drift = gaussian(n, generator, dim=16) * torch.rand(n, 1, generator=generator).square()
-            values = feature_distance.compute(x=y + drift, y=y) | lpips.compute(x=y + drift, y=y)
+            values = feature_distance.per_pair(x=y + drift, y=y) | lpips.per_pair(x=y + drift, y=y)
             return mean_estimate(values[name], better="lower")
 
         return draw

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from genbench.diagnostics._ratios import ratio_of_means
+from genbench.diagnostics._estimates import ratio_of_means
 from genbench.diagnostics.path_length import steady_mean
 from genbench.diagnostics.sampler_steps import ratio_of_distances
 from genbench.estimate import Estimate, mean_estimate

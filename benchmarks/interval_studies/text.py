@@ -1,7 +1,8 @@
 """The intervals of metrics of pictures and their captions.
 
 A prompt lies at a random place of 24 dimensions, its picture at the same place with noise, more of it where the prompt is
-hard. Every repeat draws prompts and pictures anew; 4 pictures of a prompt share how hard it is.
+hard. Every repeat draws prompts and pictures anew; 4 pictures of a prompt share how hard it is. With few prompts, each has n
+divided by their number.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def precision(n: int, repeats: int) -> Iterator[Row]:
 
         return draw
 
+    few = 10
+    yield from repeat(f"clip_r_precision, {few} prompts", n, repeats, study(n // few, 0.0))
     for per_prompt, hubs in ((1, 0.0), (4, 0.0), (1, 3.0)):
         name = f"clip_r_precision, {per_prompt} per prompt" + (", some captions attract" if hubs else "")
         yield from repeat(name, n, repeats, study(per_prompt, hubs))
@@ -111,6 +114,8 @@ def attributes(n: int, repeats: int) -> Iterator[Row]:
 
     for per_prompt, right in ((1, 0.5), (4, 0.5), (1, 0.03)):
         yield from repeat(f"caption_accuracy near {right}, {per_prompt} per prompt", n, repeats, study(per_prompt, right))
+    for prompts in (3, 5, 10):
+        yield from repeat(f"caption_accuracy near 0.5, {prompts} prompts", n, repeats, study(n // prompts, 0.5))
 
 
 STUDIES = (scores, references, precision, attributes)

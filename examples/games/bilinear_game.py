@@ -127,6 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("-o", "--output", type=Path, help="write a picture; needs matplotlib")
     options = parser.parse_args(arguments)
+    if options.output and (options.output.suffix != ".png" or not options.output.absolute().parent.is_dir()):
+        parser.error(f"-o {options.output}: the picture is a .png in a folder that exists")
     print(table(options.step_size, options.steps))
     if options.output:
         try:

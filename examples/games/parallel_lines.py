@@ -168,6 +168,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=1000, help="of each discriminator and of each critic")
     parser.add_argument("-o", "--output", type=Path, help="write a picture; needs matplotlib")
     options = parser.parse_args(arguments)
+    if options.output and (options.output.suffix != ".png" or not options.output.absolute().parent.is_dir()):
+        parser.error(f"-o {options.output}: the picture is a .png in a folder that exists")
     measured = list(measure(steps=options.steps))
     print(table(measured))
     if options.output:

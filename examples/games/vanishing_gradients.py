@@ -156,6 +156,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=max(STAGES), help="of the discriminator and of the critic")
     parser.add_argument("-o", "--output", type=Path, help="write a picture; needs matplotlib")
     options = parser.parse_args(arguments)
+    if options.output and (options.output.suffix != ".png" or not options.output.absolute().parent.is_dir()):
+        parser.error(f"-o {options.output}: the picture is a .png in a folder that exists")
     stages = sorted({stage for stage in STAGES if stage < options.steps} | {options.steps})
     measured = list(measure(options.theta, stages))
     print(table(measured, options.theta))

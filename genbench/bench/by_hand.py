@@ -90,7 +90,8 @@ def sample_by_hand(
     knobs = changes.get("knobs", {})
     model = load_model(run).to(environment.choose_training_device(device))
     if model.spec.is_points:
-        raise UsageError("E-POINTS", f"{run} models points of the plane, which are no images", hint="see `genbench run`")
+        hint = "from Python: genbench.load_model(RUN).generate(1000)"
+        raise UsageError("E-POINTS", f"{run} models points of the plane, which are no images", hint=hint)
     for knob, value in knobs.items():
         if knob not in model.knobs:
             raise catalog.unknown(f"knobs of {model.title}", knob, model.knobs)

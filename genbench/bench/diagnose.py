@@ -20,6 +20,7 @@ from genbench.evaluation.result import Document, Finite
 from genbench.models.base import GenerativeModel, Scores
 
 LEAST = 8  # images of each kind
+DETAILS = 6  # of a finding that text shows
 
 
 class Finding(Document):
@@ -44,8 +45,12 @@ class Finding(Document):
 
 
 class Diagnosis(Document):
-    """All findings about one run. likelihood: the kind of the model's, None where it has none; seconds: of each diagnostic;
-    skipped: diagnostics that do not apply to such a model; failed: those that could not be computed, and why."""
+    """All findings about one run.
+
+    n, n_test: samples and test images looked at; points: whether the data are points of the plane, whose features are their
+    coordinates; likelihood: the kind of the model's, None where it has none; seconds: of each diagnostic; skipped: diagnostics
+    that do not apply to such a model; failed: those that could not be computed, and why.
+    """
 
     schema_: Literal["genbench.diagnosis/1"] = Field(default="genbench.diagnosis/1", alias="schema")
     model: str
@@ -54,6 +59,8 @@ class Diagnosis(Document):
     likelihood: str | None
     data: str
     n: int
+    n_test: int
+    points: bool
     seed: int
     findings: list[Finding]
     failed: dict[str, str]
@@ -92,39 +99,59 @@ def diagnose(
     names = list(dict.fromkeys(only)) if only else catalog.names("diagnostics")
     known: dict[str, Diagnostic] = {name: catalog.find("diagnostics", name) for name in names}
     opened = open_run(run, data=data, device=environment.choose_training_device(device))
-    chosen = {name: diagnostic for name, diagnostic in known.items() if diagnostic.applies(opened.model)}
-    skipped = [name for name in names if name not in chosen]
+    chosen, failed = _applicable(known, opened.model)
+    skipped = [name for name in names if name not in chosen and name not in failed]
     if only and skipped:
         raise _not_applicable(skipped[0], opened.model)
-    return _computed(opened, chosen, skipped, n, seed, progress)
+    return _computed(opened, chosen, skipped, failed, n, seed, progress)
+
+
+def _applicable(known: Mapping[str, Diagnostic], model: GenerativeModel) -> tuple[dict[str, Diagnostic], dict[str, str]]:
+    """Those that apply to the model, and for those that cannot even be asked, why."""
+    chosen, failed = {}, {}
+    for name, diagnostic in known.items():
+        try:
+            if diagnostic.applies(model):
+                chosen[name] = diagnostic
+        except Exception as error:  # asking may run the model
+            failed[name] = _reason(error)
+    return chosen, failed
 
 
 def _not_applicable(name: str, model: GenerativeModel) -> UsageError:
-    others = catalog.names("diagnostics")
-    applicable = [other for other in others if catalog.find("diagnostics", other).applies(model)]
+    every = {other: catalog.find("diagnostics", other) for other in catalog.names("diagnostics")}
+    applicable, _ = _applicable(every, model)
     hint = f"these do: {', '.join(applicable)}"
     return UsageError("E-NOT-APPLICABLE", f"the diagnostic {name} does not apply to {model.title}", hint=hint)
+
+
+def _reason(error: Exception) -> str:
+    """In a line; with its kind where it is none of our own."""
+    if isinstance(error, GenbenchError):
+        return error.message
+    kind = type(error).__name__.lstrip("_")  # such as torch's _LinAlgError
+    return ": ".join([kind, *str(error).strip().splitlines()[:1]])
 
 
 def _computed(
     opened: TrainedRun,
     chosen: Mapping[str, Diagnostic],
     skipped: list[str],
+    failed: dict[str, str],
     n: int,
     seed: int,
     progress: Callable[[str, int, int], None],
 ) -> Diagnosis:
     subject = Subject(model=opened.model, data=opened.dataset, n=n, seed=seed)
     findings: list[Finding] = []
-    failed: dict[str, str] = {}
     seconds: dict[str, float] = {}
     for done, (name, diagnostic) in enumerate(chosen.items()):
         progress("diagnostics", done, len(chosen))
         started = time.perf_counter()
         try:
             estimates = diagnostic.compute(subject)
-        except GenbenchError as error:  # the other diagnostics may be possible
-            failed[name] = error.message
+        except Exception as error:  # whatever it is, the other diagnostics may be possible
+            failed[name] = _reason(error)
         else:
             findings += [_finding(name, diagnostic, reported, estimate) for reported, estimate in estimates.items()]
         seconds[name] = time.perf_counter() - started
@@ -137,6 +164,8 @@ def _computed(
         likelihood=model.likelihood if isinstance(model, Scores) else None,
         data=opened.dataset.name,
         n=n,
+        n_test=len(subject.real),
+        points=model.spec.is_points,
         seed=seed,
         findings=findings,
         failed=failed,
@@ -176,7 +205,9 @@ def as_text(diagnosis: Diagnosis, width: int = 110) -> str:
     def indented(text: str) -> list[str]:
         return textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
 
-    lines = [f"{diagnosis.title} on {diagnosis.data}, {diagnosis.n:,} images of each kind, seed {diagnosis.seed}", ""]
+    kinds = f"{diagnosis.n:,} samples, {diagnosis.n_test:,} test images, seed {diagnosis.seed}"
+    where = "; features of points are their coordinates" if diagnosis.points else ""
+    lines = [f"{diagnosis.title} on {diagnosis.data}, {kinds}{where}", ""]
     longest = max((len(finding.name) for finding in diagnosis.findings), default=0)
     values = [format_value(finding.value, finding.se) for finding in diagnosis.findings]
     widest = max(map(len, values), default=0)
@@ -187,6 +218,8 @@ def as_text(diagnosis: Diagnosis, width: int = 110) -> str:
             lines += indented(f"No value: {finding.reason}.")
             continue
         lines += indented(finding.meaning)
+        if finding.details:
+            lines += indented(_listed(finding.details))
         if finding.unusual:
             lines += indented(f"Try: {finding.advice}")
     lines += [f"  {name}: failed: {reason}" for name, reason in diagnosis.failed.items()]
@@ -194,6 +227,12 @@ def as_text(diagnosis: Diagnosis, width: int = 110) -> str:
     return "\n".join(
         [*lines, "", f"{len(diagnosis.unusual)} of {judged} numbers that have a usual range are outside of it (!)"]
     )
+
+
+def _listed(details: Mapping[str, float]) -> str:
+    """The first few further numbers; JSON has all."""
+    shown = ", ".join(f"{name} {value:.3g}" for name, value in list(details.items())[:DETAILS])
+    return f"Details: {shown}" + (f" and {len(details) - DETAILS} more" if len(details) > DETAILS else "")
 
 
 def usual(limits: tuple[float | None, float | None]) -> str:

@@ -16,11 +16,16 @@ from genbench import catalog
 from genbench.bench.suite import Entry, Suite, mistakes
 from genbench.data.dataset import Dataset, open_dataset
 from genbench.errors import GenbenchError, UsageError
+from genbench.evaluation.evaluator import TAKEN
 from genbench.evaluation.request import parse_all
+from genbench.metrics.base import Takes
 from genbench.models.base import GenerativeModel
 from genbench.models.stages import Recipe
 from genbench.training.loop import Precision
 from genbench.training.saved import build_model
+
+# What a suite can give to metrics: samples, the training split and the test split, but no captions, pairs or classes.
+IN_SUITES: tuple[Takes, ...] = (*TAKEN, "held_out", "own_pairs")
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,11 @@ def plan(suite: Suite, name: str, folder: Path, *, precision: Precision = "auto"
 
 def _check_metrics(suite: Suite) -> None:
     if not is_points(suite):
-        parse_all(suite.metrics, None, "fp32", given={"a reference", "held-out images"})
+        requests = parse_all(suite.metrics, None, "fp32", given={"a reference", "held-out images"}, can_take=IN_SUITES)
+        if requests[0].metric.takes not in TAKEN:
+            hint = "put a distance to the reference first, such as fd@tiny"
+            message = f"{requests[0].label} cannot choose the best checkpoint, as the first metric does"
+            raise UsageError("E-FIRST", message, hint=hint)
         return
     for name in suite.metrics:
         takes = catalog.find("metrics", name).takes

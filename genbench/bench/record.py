@@ -37,12 +37,13 @@ class Quality(Document):
     points: dict[str, Measurement] = Field(default_factory=dict)
 
     def values(self) -> dict[str, Value]:
-        """By name, with the extractor: "fd@tiny"."""
+        """By name, with the extractor: "fd@tiny"; where that is not enough to tell two apart, with the protocol."""
         found = {name: Value(m.value, m.se, m.better) for name, m in self.points.items()}
-        for metric in self.evaluation.metrics if self.evaluation else []:
-            where = metric.extractor.extractor if metric.extractor else "inception"
-            name = metric.name if where == "inception" else f"{metric.name}@{where}"
-            found[name] = Value(metric.value, metric.se, metric.better)
+        metrics = self.evaluation.metrics if self.evaluation else []
+        names = [metric.short_name for metric in metrics]
+        for metric, name in zip(metrics, names, strict=True):
+            key = name if names.count(name) == 1 else f"{metric.name} ({metric.protocol})"
+            found[key] = Value(metric.value, metric.se, metric.better)
         return found
 
 

@@ -34,6 +34,7 @@ from genbench.training.state import Trained
 
 HELD_OUT = "held-out data"
 GRID = 64
+FAILED_DIAGNOSTICS = "diagnostics-error.txt"
 
 # Called with the name of a job and what happened to it.
 Tell = Callable[[str, str], None]
@@ -132,10 +133,10 @@ def _run(job: Job, device: torch.device) -> Record:
         compiled=job.compiled,
         facts={"args": job.entry.args},
     )
+    save_model(job.folder, model, name=job.entry.model, args=job.entry.args)  # first: no failure below costs the training
     final, seconds = _measured(job, model, dataset, n, "samples.png", device)
     likelihood = measure.likelihood(model, dataset.test, suite.num_scored, device)
-    diagnostics = _diagnostics(model, dataset, job.seed)
-    save_model(job.folder, model, name=job.entry.model, args=job.entry.args)
+    diagnostics = _diagnostics(job, model, dataset)
     return Record(
         **_facts(job),
         final=final,
@@ -203,18 +204,29 @@ def _size(model: GenerativeModel) -> int:
     return trainable or sum(buffer.numel() for buffer in model.buffers() if buffer.is_floating_point())
 
 
-def _diagnostics(model: GenerativeModel, dataset: Dataset, seed: int) -> dict[str, float | None]:
-    """Every number of the quick diagnostics that apply; None where there is no value."""
-    subject = Subject(model=model, data=dataset, seed=measure.SAMPLE_SEED + seed)
+def _diagnostics(job: Job, model: GenerativeModel, dataset: Dataset) -> dict[str, float | None]:
+    """Every number of the quick diagnostics that apply; None where there is no value.
+
+    What went wrong with those that failed is written to a file of the run's folder.
+    """
+    subject = Subject(model=model, data=dataset, seed=measure.SAMPLE_SEED + job.seed)
     found: dict[str, float | None] = {}
+    failures = []
     for name in catalog.names("diagnostics"):
         diagnostic = catalog.find("diagnostics", name)
-        if diagnostic.quick and diagnostic.applies(model):
-            try:
-                with torch.random.fork_rng(devices=[]):  # networks that are loaded take numbers of torch's stream
+        if not diagnostic.quick:
+            continue
+        try:
+            with torch.random.fork_rng(devices=[]):  # networks that are loaded take numbers of torch's stream
+                if diagnostic.applies(model):
                     found |= {reported: estimate.value for reported, estimate in diagnostic.compute(subject).items()}
-            except GenbenchError:  # such as samples that are not finite: no reason to lose the run
-                found |= dict.fromkeys(diagnostic.reports)
+        except Exception as error:  # whatever it is, such as weights that diverged or a full device: the run is worth more
+            found |= dict.fromkeys(diagnostic.reports)
+            failures.append(f"{name}:\n{''.join(traceback.format_exception(error))}")
+    if failures:
+        write_atomic(job.folder / FAILED_DIAGNOSTICS, "\n".join(failures))
+    else:
+        (job.folder / FAILED_DIAGNOSTICS).unlink(missing_ok=True)  # of an earlier try
     return found
 
 

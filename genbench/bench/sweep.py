@@ -4,7 +4,8 @@ Truncation, temperature and guidance trade variety for quality, and a single val
 
     least      the value with the least Fréchet distance, and all that are as good within their errors
     area       of the part of the unit square that some value covers, [0, recall] x [0, precision]; 1 is perfect. It is the
-               area under the precision-recall curve when that is a curve, and counts no value twice when it is none
+               area under the precision-recall curve when that is a curve, and counts no value twice when it is none. Both
+               are of one extractor, the first for which both were asked for
     spearman   rank correlation of the knob with each metric: 1 or -1 where the trade is monotone
 """
 
@@ -48,11 +49,15 @@ class Point(Document):
 
 
 class Summary(Document):
-    """See the top of the file. None where the metrics that it needs were not asked for, or there are too few values."""
+    """See the top of the file. None where the metrics that it needs were not asked for, or there are too few values.
+
+    left_out: values of the knob that have no part in the area, as precision or recall of their samples has no value.
+    """
 
     least: Finite | None
     as_good: list[Finite]
     area: Finite | None
+    left_out: list[Finite]
     spearman: dict[str, Finite | None]
 
 
@@ -187,19 +192,33 @@ def _point(folder: Path, opened: TrainedRun, suite: Suite, knob: str, value: flo
 
 def summarised(points: Sequence[Point]) -> Summary:
     """What a curve says as a whole."""
-    metrics = [point.quality.values() for point in points]
-    names = {name.partition("@")[0]: name for name in metrics[0]}
-    fd = next((names[stem] for stem in FD if stem in names), None)
+    names = list(points[0].quality.values())
+    fd = next((name for stem in FD for name in names if name.partition("@")[0] == stem), None)
     least, as_good = _least(points, fd) if fd else (None, [])
-    area = covered_area(
-        [
-            (found[names["recall"]].value or 0.0, found[names["precision"]].value or 0.0)
-            for found in metrics
-            if {"precision", "recall"} <= set(names)
-        ]
-    )
-    correlated = {name: _rank_correlation(points, name) for name in metrics[0]}
-    return Summary(least=least, as_good=as_good, area=area, spearman=correlated)
+    pair = traded(names)
+    corners, left_out = _corners(points, *pair) if pair else ([], [])
+    area = covered_area(corners)
+    correlated = {name: _rank_correlation(points, name) for name in names}
+    return Summary(least=least, as_good=as_good, area=area, left_out=left_out, spearman=correlated)
+
+
+def traded(names: Sequence[str]) -> tuple[str, str] | None:
+    """The names of precision and recall of one and the same extractor, the first that has both."""
+    pairs = (("precision" + name.removeprefix("recall"), name) for name in names if name.partition("@")[0] == "recall")
+    return next((pair for pair in pairs if pair[0] in names), None)
+
+
+def _corners(points: Sequence[Point], precision: str, recall: str) -> tuple[list[tuple[float, float]], list[float]]:
+    """(recall, precision) of the points that have both, and the knob at those that do not."""
+    corners, left_out = [], []
+    for point in points:
+        found = point.quality.values()
+        x, y = found[recall].value, found[precision].value
+        if x is None or y is None:
+            left_out.append(point.value)
+        else:
+            corners.append((x, y))
+    return corners, left_out
 
 
 def _least(points: Sequence[Point], name: str) -> tuple[float | None, list[float]]:
@@ -228,10 +247,10 @@ def _rank_correlation(points: Sequence[Point], name: str) -> float | None:
     from scipy.stats import spearmanr
 
     found = [(point.value, point.quality.values()[name].value) for point in points]
-    knobs, values = zip(*((knob, value) for knob, value in found if value is not None), strict=True) if found else ((), ())
-    if len(values) < 3 or len(set(values)) == 1:
+    known = [(knob, value) for knob, value in found if value is not None]
+    if len(known) < 3 or len({value for _, value in known}) == 1:
         return None
-    return float(spearmanr(knobs, values).statistic)
+    return float(spearmanr(*zip(*known, strict=True)).statistic)
 
 
 def as_text(curve: Curve) -> str:
@@ -256,17 +275,26 @@ def as_text(curve: Curve) -> str:
 
 def _summary_lines(curve: Curve) -> list[str]:
     summary = curve.summary
-    lines = []
+    lines = [f"not comparable: {note}" for note in _notes(curve)]
     if summary.least is not None:
         others = [f"{value:g}" for value in summary.as_good if value != summary.least]
         tied = f"; as good within the errors: {', '.join(others)}" if others else ""
         lines.append(f"least Fréchet distance at {curve.knob} = {summary.least:g}{tied}")
     if summary.area is not None:
         lines.append(f"area that the values cover in the square of recall and precision: {summary.area:.3f}")
+    if summary.left_out:
+        without = ", ".join(f"{value:g}" for value in summary.left_out)
+        lines.append(f"not in that area, for want of precision or recall: {curve.knob} = {without}")
     ranks = [f"{name} {rank:+.2f}" for name, rank in summary.spearman.items() if rank is not None]
     if ranks:
         lines.append(f"rank correlation with {curve.knob}: {', '.join(ranks)}")
     return lines
+
+
+def _notes(curve: Curve) -> list[str]:
+    """Why values must not stand beside those of other runs, each once: too few samples for a metric."""
+    metrics = [metric for point in curve.points if point.quality.evaluation for metric in point.quality.evaluation.metrics]
+    return list(dict.fromkeys(note for metric in metrics for note in metric.notes))
 
 
 def can_draw() -> bool:
@@ -282,20 +310,20 @@ def draw(curve: Curve, path: Path) -> None:
     if not can_draw():
         raise missing_extra("matplotlib", "plot")
     metrics = [point.quality.values() for point in curve.points]
-    stems = {name.partition("@")[0]: name for name in metrics[0]}
-    traded = {"precision", "recall"} <= set(stems)
-    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(4 * (len(metrics[0]) + traded), 3.2), dpi=150)
-    axes = figure.subplots(1, len(metrics[0]) + traded, squeeze=False)[0]
+    pair = traded(list(metrics[0]))
+    panels = len(metrics[0]) + (pair is not None)
+    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(4 * panels, 3.2), dpi=150)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
     knobs = [point.value for point in curve.points]
     for place, name in zip(axes, metrics[0], strict=False):
         _draw_metric(place, knobs, [found[name] for found in metrics])
         place.set(xlabel=curve.knob, ylabel=f"{name} {ARROWS[metrics[0][name].better]}")
-    if traded:
-        recall, precision = ([found[stems[stem]].value for found in metrics] for stem in ("recall", "precision"))
-        axes[-1].plot(recall, precision, marker="o")
-        for knob, x, y in zip(knobs, recall, precision, strict=True):
-            axes[-1].annotate(f"{knob:g}", (x, y), textcoords="offset points", xytext=(4, 4), fontsize=8)
-        axes[-1].set(xlabel=stems["recall"], ylabel=stems["precision"], xlim=(0, 1), ylim=(0, 1))
+    if pair:
+        corners, left_out = _corners(curve.points, *pair)
+        axes[-1].plot([x for x, _ in corners], [y for _, y in corners], marker="o")
+        for knob, corner in zip([knob for knob in knobs if knob not in left_out], corners, strict=True):
+            axes[-1].annotate(f"{knob:g}", corner, textcoords="offset points", xytext=(4, 4), fontsize=8)
+        axes[-1].set(xlabel=pair[1], ylabel=pair[0], xlim=(0, 1), ylim=(0, 1))
     figure.suptitle(f"{curve.title} on {curve.data}, {curve.n:,} samples each")
     figure.tight_layout()
     with files.atomic_path(path) as temporary:

@@ -19,7 +19,7 @@ N = Annotated[int, typer.Option("--n", "-n", help="Images of each kind, real and
 Samples = Annotated[int, typer.Option("--n", "-n", help="Samples at each value.")]
 KnobName = Annotated[str | None, typer.Option("--knob", help="Knob of the model; may be left out where it has one.")]
 Values = Annotated[str | None, typer.Option(help="Such as 0.5,1,2; by default those that the model holds worth comparing.")]
-Metrics = Annotated[str | None, typer.Option(help="By default fd@tiny,precision@tiny,recall@tiny.")]
+Metrics = Annotated[str | None, typer.Option(help="By default fd@tiny,precision@tiny,recall@tiny; of points fid,prdc.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the curve; by default sweeps/KNOB in the run.")]
 
 

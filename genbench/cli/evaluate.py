@@ -22,9 +22,13 @@ Captions = Annotated[
     str | None, typer.Option(help="What each image should show: .csv or .jsonl, a folder with .txt files, or shapes/test.")
 ]
 Metrics = Annotated[
-    str | None, typer.Option(help="Such as fid,kid:subsets,precision or fd@tiny. Default: fid,kid,inception_score,prdc.")
+    str | None,
+    typer.Option(help="Such as fid,kid:subsets,fd@tiny. Default: fid,kid,inception_score,prdc; of pairs ssim,psnr,l1,l2"),
 ]
-Extractor = Annotated[str | None, typer.Option(help="For metrics that name none: inception (default), tiny, pixels.")]
+Extractor = Annotated[
+    str | None,
+    typer.Option(help="For metrics that name none: inception (default), tiny, dinov2, clip, ... (genbench list extractors)."),
+]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for result.json and influence.safetensors.")]
 AllowSmall = Annotated[bool, typer.Option("--allow-small", help="Give values for too few images, marked as not comparable.")]
 
@@ -78,7 +82,7 @@ def evaluate(
             held_out=held_out,
             paired=paired,
             captions=captions,
-            metrics=[name for name in metrics.split(",") if name.strip()] if metrics else None,
+            metrics=metrics,
             extractor=extractor,
             weights=weights,
             precision=precision,  # type: ignore[arg-type]  # checked above

@@ -51,7 +51,7 @@ def _references() -> list[dict[str, str]]:
     return [
         {
             "name": f"{entry['dataset']}@{entry['extractor']}",
-            "about": f"{entry['n']:,} images, {entry['n_features']:,} features",
+            "about": f"{entry['n']:,} images, {entry['n_features']:,} features; serves --ref {entry['dataset']}",
         }
         for entry in index()
     ]

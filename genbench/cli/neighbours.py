@@ -10,6 +10,7 @@ import typer
 
 from genbench.cli import options
 from genbench.cli.progress import progress
+from genbench.errors import UsageError
 
 if TYPE_CHECKING:
     from genbench.evaluation.neighbours import Neighbours
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Samples = Annotated[str, typer.Argument(help="Generated images: folder, zip, tar, npz, npy, named set or hf://name:split.")]
 Ref = Annotated[str, typer.Option(help="The training images, in any of these forms.")]
 Extractor = Annotated[
-    str, typer.Option(help="Whose features are compared: inception (default), inception:clean, tiny, pixels.")
+    str, typer.Option(help="Whose features are compared: inception (default), tiny, dinov2, ... (genbench list extractors).")
 ]
 Rows = Annotated[int, typer.Option("--n", help="Generated images to show.")]
 Nearest = Annotated[int, typer.Option("--k", help="Nearest training images of each.")]
@@ -58,6 +59,8 @@ def neighbours(
     genbench neighbours samples/ --ref train.zip --worst --n 20 -o copies.png
     """
     options.choice(precision, ("fp32", "tf32", "bf16"), "--precision")
+    if out.suffix.lower() != ".png":
+        raise UsageError("E-USAGE", f"--out {out}", hint="the picture is a PNG file: name it so")
     options.choice(on_bad, ("fail", "skip"), "--on-bad")
     options.choice(on_size_mix, ("fail", "resize"), "--on-size-mix")
     behind, span = options.colour(background), options.value_range(value_range)

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -105,7 +105,13 @@ def _rows(text: str, file: str) -> Found:
     """Of a CSV. Its first row says what the columns are."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [column.strip() for column in next(reader, [])]
+        header = [column.strip().lower() for column in next(reader, [])]
+        if not header:
+            raise DataError("E-CAPTIONS", f"{file} is empty", hint=HINT)
+        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+            raise DataError(
+                "E-CAPTIONS", f"{file} separates its columns otherwise than with commas", hint="save it with commas"
+            )
         name, caption = _one_of(NAMES, header, f"the header of {file}"), _one_of(CAPTIONS, header, f"the header of {file}")
         for row in reader:
             where = f"{file}, line {reader.line_num}"
@@ -175,12 +181,13 @@ def _text(path: Path, name: str) -> str:
         raise DataError("E-CAPTIONS", f"{name}, line {line} is not UTF-8", hint="save it as UTF-8") from error
 
 
-def _one_of(names: Sequence[str], given: Iterable[str], where: str) -> str:
+def _one_of(names: Sequence[str], given: Collection[str], where: str) -> str:
     """The one of `names` that is given, once."""
     found = [name for name in given if name in names]
     if len(found) != 1:
         what = f"has {' and '.join(found)}" if found else f"has none of {', '.join(names)}"
-        raise DataError("E-CAPTIONS", f"{where} {what}", hint=HINT)
+        there = printable(", ".join(map(str, given)))[:80] or "nothing"
+        raise DataError("E-CAPTIONS", f"{where} {what}; there is: {there}", hint=HINT)
     return found[0]
 
 

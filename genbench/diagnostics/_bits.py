@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,20 +11,17 @@ from genbench import images
 from genbench.batch import Batch
 from genbench.diagnostics._passes import at_rest, blocks
 from genbench.diagnostics.base import Subject
-from genbench.models.base import Scores
 from genbench.seeding import Noise
 
 
-def bits(subject: Subject, batch: Batch, purpose: int, **settings: Any) -> Tensor:
+def bits(subject: Subject, log_prob: Callable[[Batch, Noise], Tensor], batch: Batch, purpose: str) -> Tensor:
     """(N,) float64: -log2 p / D of every image of the batch; of continuous data, of their log density.
 
-    settings: further keyword arguments of the model's `log_prob`. The same `purpose` gives image i the same chance.
+    log_prob: the model's own, or a tighter bound. The same `purpose` gives image i the same chance.
     """
-    model, parts = subject.model, []
-    assert isinstance(model, Scores)
+    parts = []
     with at_rest(subject.model):
         for rows in blocks(len(batch)):
             chosen = Batch(x=batch.x[rows], condition=batch.condition.select(rows))
-            noise = Noise(subject.seed + 1_000 * purpose, range(rows.start, rows.stop), device=subject.device)
-            parts.append(model.log_prob(chosen, noise, **settings).cpu().double())
+            parts.append(log_prob(chosen, subject.noise(rows, purpose)).cpu().double())
     return images.bits_per_dim(torch.cat(parts), subject.model.spec.dimensions)

@@ -20,7 +20,7 @@ from genbench.estimate import Estimate
 from genbench.features._precision import computing
 from genbench.features.tiny import Tiny, preprocess
 from genbench.models.base import GenerativeModel, device_of
-from genbench.seeding import Noise
+from genbench.seeding import Noise, generator
 
 BATCH = 64
 
@@ -60,9 +60,14 @@ class Subject:
     def device(self) -> torch.device:
         return device_of(self.model)
 
-    def noise(self, n: int, purpose: int = 0) -> Noise:
-        """One stream per index; another `purpose`, other streams."""
-        return Noise(self.seed + 1_000 * purpose, range(n), device=self.device)
+    def noise(self, rows: int | slice, purpose: str) -> Noise:
+        """One stream for each row, whatever rows are asked for with it; rows: a number, the first ones, or which.
+
+        purpose: such as "video_flicker/order"; two purposes have streams that are independent, as have two seeds.
+        """
+        seed = int(generator(self.seed, f"diagnostics/{purpose}").integers(2**63))
+        rows = slice(0, rows) if isinstance(rows, int) else rows
+        return Noise(seed, range(rows.start, rows.stop), device=self.device)
 
     @cached_property
     def real(self) -> Batch:
@@ -78,7 +83,7 @@ class Subject:
     @cached_property
     def samples(self) -> Tensor:
         """`n` samples (n, C, H, W) in [-1, 1] on the model's device, under `conditions` where the model needs some."""
-        return self.sample()
+        return self.sample(self.n)
 
     @property
     def conditions(self) -> Condition | None:
@@ -87,10 +92,10 @@ class Subject:
             return None
         return self.data.test.select(torch.arange(self.n) % len(self.data.test)).condition()
 
-    def sample(self, **knobs: float) -> Tensor:
-        """As `samples`, with other knobs."""
-        drawn = self.model.generate(self.n, seed=self.seed, condition=self.conditions, knobs=knobs, batch_size=BATCH)
-        return drawn.to(self.device)
+    def sample(self, n: int, **knobs: float) -> Tensor:
+        """As the first `n` of `samples`, with other knobs: from the same noise, under the same conditions."""
+        condition = None if self.conditions is None else self.conditions.select(slice(0, n))
+        return self.model.generate(n, seed=self.seed, condition=condition, knobs=knobs, batch_size=BATCH).to(self.device)
 
     @cached_property
     def extractor(self) -> Tiny:
@@ -122,7 +127,7 @@ def colour(x: Tensor) -> Tensor:
 class Diagnostic:
     """One file, one diagnostic.
 
-    applies: whether a model has what is needed; asked by ability, never by family.
+    applies: whether a model has what is needed; asked by ability or knob, never by family.
     compute: one `Estimate` for each name in `reports`, and for no other.
     reports: name -> how to read it.
     quick: whether it takes no more than a few passes of the network over `n` images; the benchmark records these of every run.

@@ -14,17 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import torch
 from torch import Tensor
 
-from genbench.diagnostics._passes import at_rest, finite_mean, in_blocks
+from genbench.diagnostics._decibels import decibels
+from genbench.diagnostics._estimates import finite_mean
+from genbench.diagnostics._passes import at_rest, in_blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate
 from genbench.models.base import Cycles, GenerativeModel
 
 SIGMA = 0.02  # of images in [-1, 1]: 2.5 of 255 levels
-ROUNDING = (2 / 255) ** 2 / 12  # mean squared error of 8 bits, which bounds the PSNR of a perfect cycle: 58.9 dB
-CORRUPTION = 42  # a stream of noise that nothing else uses
 
 Translate = Callable[[Tensor], Tensor]
 
@@ -56,25 +55,20 @@ def _cycle(name: str, x: Tensor | None, out: Translate, home: Translate, subject
         }
     clean, noised = _errors(x, out, home, subject)
     return {
-        psnr: finite_mean(_decibels(clean + ROUNDING), better="higher"),
-        fall: finite_mean(_decibels(clean + SIGMA**2) - _decibels(noised), better="lower"),
+        psnr: finite_mean(decibels(clean), better="higher"),
+        fall: finite_mean(decibels(clean + SIGMA**2) - decibels(noised), better="lower"),
     }
 
 
 def _errors(x: Tensor, out: Translate, home: Translate, subject: Subject) -> tuple[Tensor, Tensor]:
     """Mean squared errors (N,), float64, of the cycle as it is and of that through a noised translation."""
     shown = in_blocks(out, x)
-    noise = SIGMA * subject.noise(len(x), CORRUPTION).normal(*shown.shape[1:])
+    noise = SIGMA * subject.noise(len(x), "cycle_steganography/corruption").normal(*shown.shape[1:])
     found = []
     for translation in (shown, shown + noise):
         returned = in_blocks(home, translation)
         found.append((returned - x).double().square().flatten(1).mean(1).cpu())
     return found[0], found[1]
-
-
-def _decibels(squared_error: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of images in [-1, 1], whose range is 2."""
-    return 10 * torch.log10(4 / squared_error)
 
 
 def _psnr(what: str) -> Reading:

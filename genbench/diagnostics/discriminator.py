@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 from genbench.batch import Condition
-from genbench.diagnostics._passes import at_rest, blocks, finite_difference, finite_mean, share_of
+from genbench.diagnostics._estimates import finite_difference, finite_mean, finite_share
+from genbench.diagnostics._passes import at_rest, blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Better, Estimate, normal_interval
 from genbench.models.base import GenerativeModel, Judges
@@ -73,9 +74,13 @@ def of_logits(train: Tensor, test: Tensor, fake: Tensor) -> dict[str, Estimate]:
         "critic_on_test": finite_mean(test.sigmoid(), better=OF_LOGITS["critic_on_test"]),
         "critic_on_fake": finite_mean(fake.sigmoid(), better=OF_LOGITS["critic_on_fake"]),
         "critic_accuracy": _accuracy(test, fake),
-        "critic_saturation": share_of(torch.cat([test, fake]).abs() > SATURATED, better="lower"),
+        "critic_saturation": finite_share(torch.cat([test, fake]), _saturated, better=OF_LOGITS["critic_saturation"]),
         "critic_overfitting": finite_difference(train.sigmoid(), test.sigmoid()),
     }
+
+
+def _saturated(logits: Tensor) -> Tensor:
+    return logits.abs() > SATURATED
 
 
 def of_potential(train: Tensor, test: Tensor, fake: Tensor) -> Estimate:

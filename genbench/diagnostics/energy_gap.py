@@ -19,12 +19,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from genbench.diagnostics._passes import at_rest, finite_difference, in_blocks
+from genbench.diagnostics._estimates import finite_difference
+from genbench.diagnostics._passes import at_rest, in_blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate
 from genbench.models.base import GenerativeModel, HasEnergy
-
-UNIFORM = 41  # the stream of the noise
 
 
 def applies(model: GenerativeModel) -> bool:
@@ -37,7 +36,7 @@ def compute(subject: Subject) -> Mapping[str, Estimate]:
     model, real = subject.model, subject.real.x
     assert isinstance(model, HasEnergy)
     samples = subject.samples
-    uniform = 2 * subject.noise(len(real), UNIFORM).uniform(*real.shape[1:]) - 1
+    uniform = 2 * subject.noise(len(real), "energy_gap/uniform").uniform(*real.shape[1:]) - 1
     with at_rest(subject.model):
         test, trained, sampled, noise = (energies(model, x) for x in (real, subject.trained_on.x, samples, uniform))
     gap, contrast = finite_difference(test, sampled), finite_difference(noise, test, better="higher")

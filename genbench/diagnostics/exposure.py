@@ -14,17 +14,16 @@ from torch import Tensor
 
 from genbench.batch import Batch, Condition
 from genbench.diagnostics._bits import bits
-from genbench.diagnostics._passes import at_rest, blocks, finite_difference
+from genbench.diagnostics._estimates import finite_difference
+from genbench.diagnostics._passes import at_rest, blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate
 from genbench.metrics import fid
 from genbench.metrics.base import FeatureSet
 from genbench.models.base import GenerativeModel, Restores, Scores
-from genbench.seeding import Noise
 
 SHARES = (0.25, 0.5, 0.75)  # of an image's rows that are given
 HALF = 0.5
-COMPLETION = 8  # its stream of noise
 
 
 def applies(model: GenerativeModel) -> bool:
@@ -35,8 +34,13 @@ def applies(model: GenerativeModel) -> bool:
 
 def compute(subject: Subject) -> dict[str, Estimate]:
     """{"own_bits_gap", "completion_fd"}."""
-    own = bits(subject, Batch(x=subject.samples, condition=subject.conditions or Condition()), 7)
-    gap = finite_difference(own, bits(subject, subject.real, 7))
+    model = subject.model
+    assert isinstance(model, Scores)
+    own, real_bits = (
+        bits(subject, model.log_prob, batch, "exposure/likelihood")
+        for batch in (Batch(x=subject.samples, condition=subject.conditions or Condition()), subject.real)
+    )
+    gap = finite_difference(own, real_bits)
     real = FeatureSet(features=subject.features(subject.real.x))
     made = {0.0: subject.samples[: len(subject.real)]} | {share: completed(subject, share) for share in SHARES}
     distances = {
@@ -56,8 +60,7 @@ def completed(subject: Subject, share: float) -> Tensor:
     parts = []
     with at_rest(subject.model):
         for rows in blocks(len(x)):
-            noise = Noise(subject.seed + 1_000 * COMPLETION, range(rows.start, rows.stop), device=subject.device)
-            parts.append(model.restore(x[rows], known[rows], noise))
+            parts.append(model.restore(x[rows], known[rows], subject.noise(rows, "exposure/completion")))
     return torch.cat(parts)
 
 

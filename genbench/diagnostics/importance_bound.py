@@ -9,30 +9,33 @@ Source: Burda et al. 2015, https://arxiv.org/abs/1509.00519, theorem 1.
 from __future__ import annotations
 
 import dataclasses
-import inspect
+from functools import partial
 
 from genbench.batch import Batch
 from genbench.diagnostics._bits import bits
-from genbench.diagnostics._passes import finite_mean
+from genbench.diagnostics._estimates import finite_mean
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate
-from genbench.models.base import GenerativeModel, Scores
+from genbench.models.base import GenerativeModel, Tightens
 
 DRAWS = (1, 8, 64)
 IMAGES = 256  # at most
+CHANCE = "importance_bound/draws"
 
 
 def applies(model: GenerativeModel) -> bool:
-    """A likelihood that takes a number of importance samples."""
-    return isinstance(model, Scores) and "importance_samples" in inspect.signature(model.log_prob).parameters
+    """A bound that importance sampling tightens."""
+    return isinstance(model, Tightens)
 
 
 def compute(subject: Subject) -> dict[str, Estimate]:
     """{"importance_gain"}; bits per dimension of the bound and with 1, 8 and 64 draws in the details."""
+    model = subject.model
+    assert isinstance(model, Tightens)
     n = min(IMAGES, len(subject.real))
     some = Batch(x=subject.real.x[:n], condition=subject.real.condition.select(slice(0, n)))
-    bound = bits(subject, some, 11)
-    tighter = {draws: bits(subject, some, 11, importance_samples=draws) for draws in DRAWS}
+    bound = bits(subject, model.log_prob, some, CHANCE)
+    tighter = {draws: bits(subject, partial(model.importance_bound, draws=draws), some, CHANCE) for draws in DRAWS}
     gain = finite_mean(bound - tighter[max(DRAWS)], better="lower")
     if gain.value is None:
         return {"importance_gain": gain}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genbench.diagnostics._ratios import ratio_of_means
+from genbench.diagnostics._estimates import ratio_of_means
 from genbench.diagnostics._walks import conditions, decoded, slerp
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate, mean_estimate
@@ -53,7 +53,7 @@ def walk(subject: Subject) -> Walks:
     model = subject.model
     assert isinstance(model, HasLatents)
     paths = max(2, subject.n // (STEPS + 1))
-    start, end = (model.draw_latents(subject.noise(paths, purpose)) for purpose in (4, 5))
+    start, end = (model.draw_latents(subject.noise(paths, f"interpolation/{end}")) for end in ("start", "end"))
     which = torch.arange(paths).repeat_interleave(STEPS + 1)
     share = (torch.arange(STEPS + 1, dtype=torch.float64) / STEPS).repeat(paths)
     z = slerp(start[which.to(start.device)], end[which.to(start.device)], share)

@@ -16,12 +16,11 @@ from torch import Tensor
 
 from genbench import images
 from genbench.batch import Condition
-from genbench.diagnostics._passes import at_rest, blocks, share_of
+from genbench.diagnostics._estimates import share_of
+from genbench.diagnostics._passes import at_rest, blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate
 from genbench.models.base import GenerativeModel, Inverts
-
-DEQUANTISATION, LATENTS = 21, 22  # streams of noise
 
 
 def applies(model: GenerativeModel) -> bool:
@@ -34,10 +33,10 @@ def compute(subject: Subject) -> Mapping[str, Estimate]:
     model, real = subject.model, subject.real
     assert isinstance(model, Inverts)
     spec, n = subject.model.spec, len(real)
-    x = images.dequantize(real.x, spec.levels, subject.noise(n, DEQUANTISATION).uniform(*spec.shape))
+    x = images.dequantize(real.x, spec.levels, subject.noise(n, "invertibility/dequantisation").uniform(*spec.shape))
     with at_rest(subject.model):
         parts = [_there_and_back(model, x[block], real.condition.select(block)) for block in blocks(n)]
-        z = model.draw_latents(subject.noise(n, LATENTS))
+        z = model.draw_latents(subject.noise(n, "invertibility/latents"))
         drawn = torch.cat([_finite(model.from_latents(z[block], real.condition.select(block))) for block in blocks(n)]).cpu()
     errors, log_dets = (torch.cat([part[place] for part in parts]).double().cpu() for place in (0, 1))
     broken = ~torch.cat([errors.isfinite() & log_dets.isfinite(), drawn])

@@ -25,7 +25,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from genbench.diagnostics._passes import at_rest, blocks, share_of
+from genbench.diagnostics._estimates import share_of
+from genbench.diagnostics._passes import at_rest, blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate, normal_interval
 from genbench.metrics import fid
@@ -33,7 +34,6 @@ from genbench.metrics.base import FeatureSet
 from genbench.models.base import Encodes, GenerativeModel, HasLatents, Infers, device_of
 from genbench.seeding import Noise
 
-POSTERIOR, PRIOR = 31, 32  # streams of noise
 FLOOR = 1e-6  # of a latent's variance, in units of that of the draws: some autoencoders have latents that never change
 
 
@@ -54,7 +54,7 @@ def compute(subject: Subject) -> Mapping[str, Estimate]:
     assert isinstance(model, HasLatents)
     with at_rest(subject.model):
         codes = torch.cat([_codes(subject, block) for block in blocks(len(real))])
-        draws = model.draw_latents(subject.noise(len(codes), PRIOR))
+        draws = model.draw_latents(subject.noise(len(codes), "latent_gap/prior"))
         rebuilt = torch.cat([model.decode(codes[block]) for block in blocks(len(codes))])
         distance = _latent_fd(subject, rebuilt)
     return {
@@ -69,8 +69,7 @@ def _codes(subject: Subject, block: slice) -> Tensor:
         assert isinstance(model, Encodes)
         return model.encode(x)
     mean, std = model.posterior(x)
-    noise = Noise(subject.seed + 1_000 * POSTERIOR, range(block.start, block.stop), device=subject.device)
-    return mean + std * noise.normal(*mean.shape[1:])
+    return mean + std * subject.noise(block, "latent_gap/posterior").normal(*mean.shape[1:])
 
 
 def latent_c2st(codes: Tensor, draws: Tensor) -> Estimate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from genbench.diagnostics._bits import bits
-from genbench.diagnostics._passes import finite_difference
+from genbench.diagnostics._estimates import finite_difference
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate
 from genbench.models.base import Scores
@@ -16,7 +16,10 @@ from genbench.models.base import Scores
 
 def compute(subject: Subject) -> dict[str, Estimate]:
     """{"likelihood_gap"}; bits per dimension of both sides in the details."""
-    train, test = bits(subject, subject.trained_on, 9), bits(subject, subject.real, 10)
+    model = subject.model
+    assert isinstance(model, Scores)
+    train = bits(subject, model.log_prob, subject.trained_on, "likelihood_gap/train")
+    test = bits(subject, model.log_prob, subject.real, "likelihood_gap/test")
     gap = finite_difference(train, test)
     if gap.value is not None:
         gap = dataclasses.replace(gap, details={"train": float(train.mean()), "test": float(test.mean())})

@@ -1,7 +1,7 @@
 """Memorisation: samples that are training images but for a little, and samples nearer to training images than test images are.
 
 Test images tell what is chance: they cannot be copies, so what they reach is subtracted, or stands in the details. Features are
-`tiny`'s, of all training images; of points the coordinates, where near copies are common by chance.
+`tiny`'s, of all training images.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def _excess(samples: Estimate, test: Estimate) -> Estimate:
 
 
 diagnostic = Diagnostic(
-    applies=lambda model: not model.spec.frames,
+    # Near copies of points of the plane are common by chance, and a model of one image cannot but repeat it.
+    applies=lambda model: not (model.spec.frames or model.spec.is_points or model.task == "single_image"),
     compute=compute,
     reports={
         "copied": Reading(

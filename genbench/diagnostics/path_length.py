@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.diagnostics._ratios import ratio_of_means
+from genbench.diagnostics._estimates import ratio_of_means
 from genbench.diagnostics._walks import conditions, decoded, slerp
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate, mean_estimate
@@ -41,8 +41,8 @@ def squared_speeds(subject: Subject) -> tuple[Tensor, Tensor]:
     model = subject.model
     assert isinstance(model, HasLatents)
     n = min(subject.n, PATHS)
-    start, end = (model.draw_latents(subject.noise(n, purpose)) for purpose in (1, 2))
-    share = subject.noise(n, 3).uniform().cpu().double() * (1 - STEP)
+    start, end = (model.draw_latents(subject.noise(n, f"path_length/{end}")) for end in ("start", "end"))
+    share = subject.noise(n, "path_length/place").uniform().cpu().double() * (1 - STEP)
     condition = conditions(subject, torch.arange(n))
 
     def features(z: Tensor) -> Tensor:

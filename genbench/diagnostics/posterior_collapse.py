@@ -21,13 +21,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from genbench.diagnostics._passes import at_rest, blocks, finite_mean
+from genbench.diagnostics._estimates import finite_mean
+from genbench.diagnostics._passes import at_rest, blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate, normal_interval
 from genbench.models.base import GenerativeModel, Infers
 
 ACTIVE = 0.01  # variance of a latent's mean over the images from which it counts as active
-DRAWS = 11  # the stream of the codes
 ROWS = 256  # of the densities of all codes under all posteriors at a time
 
 
@@ -48,7 +48,7 @@ def compute(subject: Subject) -> Mapping[str, Estimate]:
     assert isinstance(model, Infers)
     with at_rest(subject.model):
         mean, std = posteriors(model, subject.real.x)
-    normal = subject.noise(len(mean), DRAWS).normal(mean.shape[1]).double().cpu()
+    normal = subject.noise(len(mean), "posterior_collapse/codes").normal(mean.shape[1]).double().cpu()
     return {"active_units": active_units(mean), "rate": rate(mean, std), "information": information(mean, std, normal)}
 
 

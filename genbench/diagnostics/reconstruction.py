@@ -14,12 +14,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from genbench.diagnostics._passes import at_rest, finite_difference, finite_mean, in_blocks
+from genbench.diagnostics._decibels import decibels
+from genbench.diagnostics._estimates import finite_difference, finite_mean
+from genbench.diagnostics._passes import at_rest, in_blocks
 from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.estimate import Estimate
 from genbench.models.base import Encodes, GenerativeModel
-
-ROUNDING = (2 / 255) ** 2 / 12  # mean squared error of 8 bits
 
 
 def applies(model: GenerativeModel) -> bool:
@@ -53,7 +53,7 @@ def _psnr(errors: Tensor, levels: int) -> Estimate:
     if levels == 0:
         reason = "continuous data have no largest value, which a PSNR is relative to"
         return Estimate(value=None, n=len(errors), better="higher", reason=reason)
-    return finite_mean(10 * (4 / (errors + ROUNDING)).log10(), better="higher")
+    return finite_mean(decibels(errors), better="higher")
 
 
 diagnostic = Diagnostic(

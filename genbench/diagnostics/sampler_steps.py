@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from genbench.diagnostics.base import BATCH, Diagnostic, Reading, Subject
+from genbench.diagnostics._estimates import ratio_of_means
+from genbench.diagnostics.base import Diagnostic, Reading, Subject
 from genbench.errors import DataError
 from genbench.estimate import Estimate, normal_interval
 from genbench.metrics import fid
@@ -44,9 +45,7 @@ def counts(subject: Subject) -> list[float]:
 
 
 def _drawn(subject: Subject, count: float) -> Tensor:
-    n = min(subject.n, IMAGES)
-    condition = None if subject.conditions is None else subject.conditions.select(slice(0, n))
-    drawn = subject.model.generate(n, seed=subject.seed, condition=condition, knobs={"steps": count}, batch_size=BATCH)
+    drawn = subject.sample(min(subject.n, IMAGES), steps=count)
     if not drawn.isfinite().all():
         raise DataError("E-NON-FINITE", f"samples of {subject.model.title} with {count:g} steps are not finite")
     return drawn
@@ -55,8 +54,7 @@ def _drawn(subject: Subject, count: float) -> Tensor:
 def _excess(subject: Subject, drawn: dict[float, Tensor], default: float) -> Estimate:
     real = FeatureSet(features=subject.features(subject.real.x))
     distances = {
-        count: fid.compute(real=real, fake=FeatureSet(features=subject.features(made.to(subject.device))))["fd"]
-        for count, made in drawn.items()
+        count: fid.compute(real=real, fake=FeatureSet(features=subject.features(made)))["fd"] for count, made in drawn.items()
     }
     details = {f"fd@{count:g}": float(distance) for count, distance in distances.items()}
     return replace(ratio_of_distances(distances[default], distances[max(drawn)]), details=details)
@@ -84,32 +82,29 @@ def ratio_of_distances(few: Estimate, many: Estimate) -> Estimate:
 
 def _change(subject: Subject, drawn: dict[float, Tensor], default: float) -> Estimate:
     """Squared distance to the sample of most steps from the same noise, over that between samples of different noise."""
-    most = drawn[max(drawn)].double()
+    most = drawn[max(drawn)].cpu().double()
     if not isinstance(subject.model, HasLatents):
         return Estimate(value=None, n=len(most), better="lower", reason="the sampler draws chance on its way")
-    unrelated = (most - most.roll(1, 0)).square().flatten(1).sum(1)
-    apart = float(unrelated.mean())
-    if apart == 0:
-        return Estimate(value=None, n=len(most), better="lower", reason="all samples are the same")
-    moved = {count: (made.double() - most).square().flatten(1).sum(1) for count, made in drawn.items() if count != max(drawn)}
-    value = float(moved[default].mean()) / apart
-    pull = (moved[default] - value * unrelated) / apart
-    se = float(pull.std()) / len(most) ** 0.5
-    details = {f"change@{count:g}": float(squared.mean()) / apart for count, squared in moved.items()}
+    unrelated = _apart(most, most.roll(1, 0))
+    moved = {count: _apart(made.cpu().double(), most) for count, made in drawn.items() if count != max(drawn)}
+    changes = {
+        count: ratio_of_means(squared, unrelated, better="lower", nothing="all samples are the same")
+        for count, squared in moved.items()
+    }
+    if changes[default].value is None:
+        return changes[default]
+    details = {f"change@{count:g}": float(change) for count, change in changes.items()}
     evaluations = [subject.model.evaluations(steps=count) for count in moved]
     errors = [math.sqrt(details[f"change@{count:g}"]) for count in moved]
     if min(errors) > 0 and len(errors) > 2:
         # The two least numbers of steps bend the line less: the one next to the yardstick is left out.
         details["slope"] = float(np.polyfit(np.log(evaluations[:-1]), np.log(errors[:-1]), 1)[0])
-    return Estimate(
-        value=value,
-        se=se,
-        ci=normal_interval(value, se),
-        method="mean",
-        n=len(most),
-        better="lower",
-        details=details,
-    )
+    return replace(changes[default], details=details)
+
+
+def _apart(one: Tensor, other: Tensor) -> Tensor:
+    """(N,) squared distance of each image to its partner."""
+    return (one - other).square().flatten(1).sum(1)
 
 
 diagnostic = Diagnostic(

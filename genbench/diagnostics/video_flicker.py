@@ -13,8 +13,6 @@ from genbench.estimate import Estimate
 from genbench.metrics import flicker
 from genbench.models.base import GenerativeModel
 
-SHUFFLING = 41  # a stream of noise that nothing else uses
-
 
 def has_frames(model: GenerativeModel) -> bool:
     """Whether its samples are videos of enough frames."""
@@ -33,7 +31,7 @@ def compute(subject: Subject) -> Mapping[str, Estimate]:
 
 def _shuffled(videos: Tensor, subject: Subject) -> Tensor:
     """(N, C, T, H, W) -> the same with each video's frames in an order of its own."""
-    order = subject.noise(len(videos), SHUFFLING).uniform(videos.shape[2]).cpu().argsort(1)
+    order = subject.noise(len(videos), "video_flicker/order").uniform(videos.shape[2]).cpu().argsort(1)
     return videos.gather(2, order[:, None, :, None, None].expand_as(videos))
 
 

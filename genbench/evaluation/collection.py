@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genbench.data.base import Decoded, ImageSource, Policy
+from genbench.data.base import Decoded, ImageSource, Pixels, Policy
 from genbench.data.loader import batches
 from genbench.data.open import open_images
 from genbench.data.survey import Survey
@@ -36,6 +36,11 @@ class Collection:
         """The images at these positions, in this order, `batch_size` at a time; see `genbench.data.loader.batches`."""
         chosen = replace(self.surveyed, usable=list(positions))
         return batches(self.source, chosen, self.policy, batch_size=batch_size, workers=execution.workers)
+
+    def pixels(self, position: int) -> Pixels:
+        """uint8 (3, H, W) of one image, of the size that all have."""
+        (decoded,) = batches(self.source, replace(self.surveyed, usable=[position]), self.policy, batch_size=1, workers=0)
+        return decoded.images[0].numpy()
 
     def describe(self, skipped: Sequence[tuple[str, str]]) -> Images:
         """The images as a result records them: what was listed, what was used, and what was not, by name."""

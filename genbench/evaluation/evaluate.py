@@ -26,7 +26,7 @@ def evaluate(
     paired: Any = None,
     captions: Any = None,
     labels: Sequence[Any] | None = None,
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     extractor: str | None = None,
     weights: str | Path | None = None,
     precision: Precision = "fp32",
@@ -52,8 +52,8 @@ def evaluate(
         captions: what each image was asked to show: a .csv or .jsonl file, a folder with a .txt beside each image, a named set
             with captions ("shapes/test"), a mapping of names to captions, or a list in the order of the images.
         labels: the class of each image; by default what the folders, the file or the set say.
-        metrics: such as ["fid", "kd@tiny", "precision"]; by default FID, KID, Inception Score and precision, recall,
-            density, coverage, as far as the extractor and the reference allow; with `paired`, SSIM, PSNR, L1 and L2.
+        metrics: such as ["fid", "kd@tiny", "precision"] or "fid,kd@tiny"; by default FID, KID, Inception Score and precision,
+            recall, density, coverage, as far as the extractor and the reference allow; with `paired`, SSIM, PSNR, L1 and L2.
         extractor: for the metrics that name none; "inception" by default, "tiny" needs no download.
         weights: a weights file for that extractor, instead of the download.
         precision: "fp32", "tf32" or "bf16"; part of the protocol.

@@ -18,11 +18,12 @@ from genbench.evaluation.extract import forward, quiet
 from genbench.evaluation.inputs import Gathered, Inputs
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.reference import resolve, views_of
-from genbench.evaluation.request import parse_all
+from genbench.evaluation.request import Given, parse_all
 from genbench.evaluation.result import Images, Result, Timing
 from genbench.features.base import Precision
+from genbench.metrics.base import Takes
 
-TAKEN = ("distributions", "features", "sample")
+TAKEN: tuple[Takes, ...] = ("distributions", "features", "sample")  # by an `Evaluator`
 
 
 class Evaluator:
@@ -40,7 +41,7 @@ class Evaluator:
         self,
         *,
         ref: Any = None,
-        metrics: Sequence[str] | None = None,
+        metrics: str | Sequence[str] | None = None,
         extractor: str | None = None,
         weights: str | Path | None = None,
         precision: Precision = "fp32",
@@ -49,11 +50,8 @@ class Evaluator:
         allow_small: bool = False,
         batch_size: int = 64,
     ) -> None:
-        requests = parse_all(metrics, extractor, precision, given={"a reference"} if ref is not None else set())
-        for request in requests:
-            if request.metric.takes not in TAKEN:
-                message = f"{request.label} needs more than images that come batch by batch"
-                raise UsageError("E-USAGE", message, hint="use evaluate() on all of them")
+        given: set[Given] = {"a reference"} if ref is not None else set()
+        requests = parse_all(metrics, extractor, precision, given=given, can_take=TAKEN)
         self._plan = Plan.prepare(requests, metrics is not None, weights, device, batch_size, None, quiet)
         self._policy = Policy(value_range=value_range)
         self._reference = (

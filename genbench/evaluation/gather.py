@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from genbench import catalog
 from genbench.data.base import Policy
-from genbench.data.captions import captions_for, read_captions
+from genbench.data.captions import Captioned, captions_for, read_captions
 from genbench.data.labels import as_names, labels_of
-from genbench.errors import DataError, Warned
+from genbench.errors import DataError
 from genbench.evaluation.collection import Collection
 from genbench.evaluation.extract import Extracted, extract
 from genbench.evaluation.inputs import Gathered, Inputs
 from genbench.evaluation.pairs import match, measure_pairs, own_pairs
 from genbench.evaluation.plan import Plan
 from genbench.evaluation.reference import Resolved, Wanted, check_exists, resolve, views_of
-from genbench.evaluation.request import Given, Request
+from genbench.evaluation.request import Given
 
 DESCRIBED = 256  # images described at a time
 
@@ -52,42 +51,54 @@ class Sides:
         """Cheap: raise where something that is named is not there."""
         for side in (self.ref, self.held_out, self.paired):
             check_exists(side, policy)
-        if isinstance(self.captions, (str, Path)) and not Path(self.captions).exists():
-            read_captions(self.captions)
+        if isinstance(self.captions, (str, Path)) and not Path(self.captions).expanduser().exists():
+            read_captions(self.captions)  # a named set, or nothing that there is
 
 
 def gather(sides: Sides, plan: Plan, policy: Policy) -> Gathered:
-    """Open and extract everything that the plan's metrics take, each image and each network once for all metrics."""
+    """Open every side and extract what the plan's metrics take.
+
+    What can be wrong with classes, captions and pairs is found before anything is decoded. Features are extracted in one pass
+    for all metrics; pairs and descriptions, which are not kept, take a pass of their own.
+    """
     execution = plan.execution
     subject = Collection.look(sides.images, policy, execution)
-    by_class = bool(plan.of("classes"))
-    reference = _resolved(sides.ref, plan.referenced, policy, plan, with_classes=by_class)
+    classes = _classes(sides, subject) if plan.of("classes", "own_pairs") else None
+    captions = _captions(sides, subject) if plan.of("text", "descriptions") else None
+    asked = _asked(captions) if captions and plan.of("descriptions") else {}
+    partners = Collection.look(sides.paired, policy, execution) if plan.of("pairs") else None
+    pairs, unmatched = match(subject, partners) if partners else (None, [])
+    own = own_pairs(subject, classes) if plan.of("own_pairs") else None
+
+    reference = _resolved(sides.ref, plan.referenced, policy, plan, with_classes=bool(plan.of("classes")))
     held_out = _resolved(sides.held_out, plan.kept_apart, policy, plan)
     extracted = extract(subject.source, subject.surveyed, policy, views_of(plan.wanted), execution)
-    classes = _classes(sides, subject) if by_class or plan.of("own_pairs") else None
-    captions, references = _captions(sides, subject, extracted) if plan.of("text", "descriptions") else ([], None)
-    gathered = Gathered(
-        inputs=Inputs(),
+    kept = extracted.kept
+    references = [captions[position].references for position in kept] if captions else []
+    inputs = Inputs(
+        fake=_features(plan, extracted),
+        real=reference.features if reference else {},
+        held_out=held_out.features if held_out else {},
+        fake_classes=[classes[position] for position in kept] if classes else None,
+        real_classes=reference.classes if reference else None,
+        captions=[captions[position].caption for position in kept] if captions else (),
+        references=references if any(references) else None,
+        shown=_shown(subject, kept, plan) if asked else (),
+        asked=[asked[position] for position in kept] if asked else (),
+        per_pair={
+            **(measure_pairs(pairs, plan.of("pairs"), plan.networks, execution) if pairs else {}),
+            **(measure_pairs(own, plan.of("own_pairs"), plan.networks, execution) if own else {}),
+        },
+    )
+    return Gathered(
+        inputs=inputs,
         subject=subject.describe(extracted.skipped),
         decoded=extracted.decoded,
         reference=reference,
         held_out=held_out,
-        warnings=[*subject.surveyed.warnings, *extracted.warnings],
+        paired=partners.describe(()) if partners else None,
+        warnings=[*subject.surveyed.warnings, *extracted.warnings, *unmatched],
     )
-    described = bool(plan.of("descriptions"))
-    gathered.inputs = Inputs(
-        fake=_features(plan, extracted),
-        real=reference.features if reference else {},
-        held_out=held_out.features if held_out else {},
-        fake_classes=[classes[position] for position in extracted.kept] if classes else None,
-        real_classes=reference.classes if reference else None,
-        captions=captions,
-        references=references,
-        shown=_shown(subject, extracted.kept, plan) if described else (),
-        asked=[catalog.find("datasets", "shapes").understand(caption) for caption in captions] if described else (),
-        pairs=_paired(sides, plan, subject, gathered) | _own_pairs(plan, subject, classes),
-    )
-    return gathered
 
 
 def _resolved(
@@ -114,11 +125,16 @@ def _classes(sides: Sides, subject: Collection) -> list[str] | None:
     return as_names(sides.labels)
 
 
-def _captions(sides: Sides, subject: Collection, extracted: Extracted) -> tuple[list[str], list[list[str]] | None]:
-    """The caption of every image that was used, and its other captions where there are any."""
-    found = captions_for(subject.names(extracted.kept), read_captions(sides.captions))
-    references = [list(one.references) for one in found]
-    return [one.caption for one in found], references if any(references) else None
+def _captions(sides: Sides, subject: Collection) -> dict[int, Captioned]:
+    """The captions of every usable image, by position."""
+    positions = subject.surveyed.usable
+    return dict(zip(positions, captions_for(subject.names(positions), read_captions(sides.captions)), strict=True))
+
+
+def _asked(captions: Mapping[int, Captioned]) -> dict[int, Any]:
+    """What every caption asks for, as `genbench.data.sets.shapes` describes pictures."""
+    shapes = catalog.find("datasets", "shapes")
+    return {position: shapes.understand(captioned.caption) for position, captioned in captions.items()}
 
 
 def _shown(subject: Collection, positions: Sequence[int], plan: Plan) -> list[Any]:
@@ -127,36 +143,3 @@ def _shown(subject: Collection, positions: Sequence[int], plan: Plan) -> list[An
     for decoded in subject.decoded(positions, plan.execution, batch_size=DESCRIBED):
         shown += shapes.describe(decoded.images)
     return shown
-
-
-def _paired(sides: Sides, plan: Plan, subject: Collection, gathered: Gathered) -> dict[str, dict[str, Tensor]]:
-    requests = plan.of("pairs")
-    if not requests:
-        return {}
-    other = Collection.look(sides.paired, subject.policy, plan.execution)
-    pairs, unmatched = match(subject, other)
-    gathered.paired = other.describe(())
-    gathered.warnings += unmatched
-    if not plan.explicit:
-        requests = _large_enough(requests, subject.surveyed.size, gathered)
-    return measure_pairs(pairs, requests, plan.networks, plan.execution)
-
-
-def _large_enough(requests: Sequence[Request], size: tuple[int, int], gathered: Gathered) -> list[Request]:
-    """Of metrics that nobody asked for by name, those whose window fits into images of this size."""
-    blank, fitting = torch.zeros(1, 3, *size, dtype=torch.uint8), []
-    for request in requests:
-        try:
-            request.metric.compute(x=blank, y=blank, **request.metric.protocols[request.settings])
-            fitting.append(request)
-        except DataError as error:
-            gathered.warnings.append(Warned("W-OMITTED", error.message))
-    return fitting
-
-
-def _own_pairs(plan: Plan, subject: Collection, classes: Sequence[str] | None) -> dict[str, dict[str, Tensor]]:
-    requests = plan.of("own_pairs")
-    if not requests:
-        return {}
-    pairs = own_pairs(subject, dict(enumerate(classes)) if classes else None)
-    return measure_pairs(pairs, requests, plan.networks, plan.execution)

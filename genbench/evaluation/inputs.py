@@ -29,7 +29,7 @@ class Inputs:
     fake, real, held_out: features by network and layer; *_classes: the class of each of their rows.
     captions, references: of each generated image: what it was asked to be, and other captions of it.
     shown, asked: what each generated image shows and was asked to show, as `genbench.data.sets.shapes` describes it.
-    pairs: protocol -> reported name -> one number per pair.
+    per_pair: protocol -> reported name -> one number per pair, for metrics of pairs.
     """
 
     fake: Mapping[Wanted, Tensor] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Inputs:
     references: Sequence[Sequence[str]] | None = None
     shown: Sequence[Any] = ()
     asked: Sequence[Any] = ()
-    pairs: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    per_pair: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -60,21 +60,21 @@ class Gathered:
 def compute(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Estimate]:
     """The estimates of one request. Raises NoFeatures where statistics do not do, and what the metric raises."""
     metric, settings = request.metric, request.metric.protocols[request.settings]
-    if metric.takes in ("pairs", "own_pairs"):
-        per_pair = inputs.pairs[request.protocol]
-        n_real = {name: len(values) if metric.takes == "pairs" else None for name, values in per_pair.items()}
+    if metric.of_pairs:
         return {
-            name: mean_estimate(values, better=metric.reports[name], n_real=n_real[name]) for name, values in per_pair.items()
+            name: mean_estimate(values, better=metric.reports[name], n_real=len(values) if metric.takes == "pairs" else None)
+            for name, values in inputs.per_pair[request.protocol].items()
         }
-    estimates: dict[str, Estimate] = metric.compute(**ARGUMENTS[metric.takes](request, network, inputs), **settings)
+    assert metric.compute is not None, "a metric of anything else has it"
+    estimates = metric.compute(**ARGUMENTS[metric.takes](request, network, inputs), **settings)
     return _with_class_names(estimates, inputs) if metric.takes == "classes" else estimates
 
 
 def counts(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, int]:
     """How many images, or pairs, a metric would have on each side, as far as that is known."""
     takes = request.metric.takes
-    if takes in ("pairs", "own_pairs"):
-        return {"pairs": len(next(iter(inputs.pairs[request.protocol].values())))}
+    if request.metric.of_pairs:
+        return {"pairs": len(next(iter(inputs.per_pair[request.protocol].values())))}
     if takes == "descriptions":
         return {"images": len(inputs.shown)}
     place = _wanted(request, network)
@@ -110,14 +110,18 @@ def _held_out(request: Request, network: FeatureExtractor | None, inputs: Inputs
 
 
 def _classes(request: Request, network: FeatureExtractor | None, inputs: Inputs) -> dict[str, Any]:
-    sides = {"images have": inputs.fake_classes, "reference has": inputs.real_classes}
-    for side, classes in sides.items():
+    hint = "put images into one folder per class, add arr_1 to the .npz, or name a set that has classes"
+    for side, classes, more in (
+        ("the images have", inputs.fake_classes, "; in Python pass labels="),
+        ("the reference has", inputs.real_classes, ""),
+    ):
         if classes is None:
-            hint = "put images into one folder per class, add arr_1 to the .npz, name a set that has classes, or pass labels="
-            raise NoFeatures("E-NO-CLASSES", f"{request.label} needs the class of every image, and the {side} none", hint=hint)
+            message = f"{request.label} needs the class of every image, and {side} none"
+            raise NoFeatures("E-NO-CLASSES", message, hint=hint + more)
     fake, real = set(inputs.fake_classes or ()), set(inputs.real_classes or ())
-    if fake != real:
-        message = f"only the images have {_listed(fake - real)}; only the reference has {_listed(real - fake)}"
+    alone = {"only the images have": fake - real, "only the reference has": real - fake}
+    if any(alone.values()):
+        message = "; ".join(f"{side} {_listed(names)}" for side, names in alone.items() if names)
         hint = "every class of the reference must be generated, under the same name"
         raise DataError("E-CLASSES", f"{request.label} compares class by class: {message}", hint=hint)
     numbers = {name: number for number, name in enumerate(_class_names(inputs))}
@@ -129,9 +133,9 @@ def _classes(request: Request, network: FeatureExtractor | None, inputs: Inputs)
 
 
 def _listed(names: Set[str]) -> str:
-    """ "no class", or the first few names."""
+    """The first few names."""
     shown = sorted(names)
-    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "") or "no class"
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 
 def _class_names(inputs: Inputs) -> list[str]:

@@ -32,8 +32,6 @@ def measure(requests: Sequence[Request], networks: Networks, inputs: Inputs, *, 
     measured = Measured()
     for request in requests:
         network = None if request.place is None else networks[request.place.extractor, request.place.input]
-        if request.metric.takes == "pairs" and request.protocol not in inputs.pairs:
-            continue  # left out already, with a warning
         found = counts(request, network, inputs)
         notes = _too_few(request, found, allow_small)
         try:

@@ -19,14 +19,13 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from genbench.data.base import ImageSource, Pixels, Policy
-from genbench.data.decode import decode, resize
-from genbench.data.open import open_images
+from genbench.data.base import Pixels, Policy
 from genbench.errors import DataError, UsageError
-from genbench.evaluation.extract import Execution, Progress, View, extract, look_at, quiet
+from genbench.evaluation.collection import Collection
+from genbench.evaluation.extract import Execution, Progress, View, extract, quiet
 from genbench.evaluation.plan import prepare_execution
 from genbench.evaluation.request import parse_place
-from genbench.features.base import FeatureExtractor, Precision
+from genbench.features.base import Precision
 from genbench.files import atomic_path
 from genbench.metrics._neighbours import clouds, nearest
 from genbench.metrics.near_copies import distances_to_different
@@ -114,11 +113,11 @@ def neighbours(
         raise UsageError("E-USAGE", f"{n} images with {k} neighbours each", hint="--n and --k are 1 or more")
     policy = policy or Policy()
     place = parse_place(extractor)
-    generated, training = open_images(images, policy=policy), open_images(ref, policy=policy)
     execution = prepare_execution(device, batch_size, workers, progress)
-    network = place.load(precision, weights).to(execution.device)
-    fake = _Side.of(generated, policy, network, place.layer, execution, at_least=1)
-    real = _Side.of(training, policy, network, place.layer, execution, at_least=2)
+    generated, training = (Collection.look(side, policy, execution) for side in (images, ref))
+    view = View(extractor=place.load(precision, weights).to(execution.device), layers=(place.layer,))
+    fake = _Side.of(generated, view, execution, at_least=1)
+    real = _Side.of(training, view, execution, at_least=2)
 
     around_real, around_fake = clouds(real=real.features, fake=fake.features)
     squared, index = nearest(around_fake, around_real, min(k, len(real.features)))
@@ -137,11 +136,11 @@ def neighbours(
         )
         for i in chosen
     ]
-    pictures = [[fake.pixels(i), *(real.pixels(int(j)) for j in index[i])] for i in chosen]
+    pictures = [[*fake.pictures([i]), *real.pictures(index[i].tolist())] for i in chosen]
     return Neighbours(
-        images=generated.name,
+        images=generated.source.name,
         n=len(fake.features),
-        ref=training.name,
+        ref=training.source.name,
         n_ref=len(real.features),
         extractor=extractor,
         order="nearest to the training images first" if worst else f"drawn by seed {seed}",
@@ -188,40 +187,27 @@ def _enlarged(pixels: Pixels) -> Image.Image:
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """Images with their features: row i of `features` is the image at position kept[i] of the source."""
+    """Images with their features: row i of `features` is the image at position kept[i]."""
 
-    source: ImageSource
-    policy: Policy
-    size: tuple[int, int]
+    collection: Collection
     kept: list[int]
     features: Tensor
 
     @classmethod
-    def of(
-        cls,
-        source: ImageSource,
-        policy: Policy,
-        network: FeatureExtractor,
-        layer: str,
-        execution: Execution,
-        *,
-        at_least: int,
-    ) -> _Side:
-        surveyed = look_at(source, policy, execution)
-        extracted = extract(source, surveyed, policy, [View(extractor=network, layers=(layer,))], execution)
-        features = extracted.features[0][layer]
+    def of(cls, collection: Collection, view: View, execution: Execution, *, at_least: int) -> _Side:
+        extracted = extract(collection.source, collection.surveyed, collection.policy, [view], execution)
+        (features,) = extracted.features[0].values()
         if len(features) < at_least:
-            message = f"{source.name} has {len(features)} usable images; {at_least} are the least"
+            message = f"{collection.source.name} has {len(features)} usable images; {at_least} are the least"
             raise DataError("E-TOO-FEW", message, hint="give more images")
-        return cls(source=source, policy=policy, size=surveyed.size, kept=extracted.kept, features=features)
+        return cls(collection=collection, kept=extracted.kept, features=features)
 
     def name(self, row: int) -> str:
-        return self.source.item_name(self.kept[row])
+        return self.collection.names([self.kept[row]])[0]
 
-    def pixels(self, row: int) -> Pixels:
-        item = self.source.read(self.kept[row])
-        pixels = decode(item, self.policy) if isinstance(item, bytes) else item
-        return pixels if pixels.shape[1:] == self.size else resize(pixels, *self.size)
+    def pictures(self, rows: Sequence[int]) -> list[Pixels]:
+        """uint8 (3, H, W) of each row."""
+        return [self.collection.pixels(self.kept[row]) for row in rows]
 
 
 def _choose(nearness: Tensor, n: int, worst: bool, seed: int) -> list[int]:

@@ -13,7 +13,8 @@ from torch import Tensor
 from genbench import seeding
 from genbench.errors import DataError, Warned
 from genbench.evaluation.collection import Collection
-from genbench.evaluation.extract import Execution, View, forward
+from genbench.evaluation.extract import Execution, forward
+from genbench.evaluation.reference import views_of
 from genbench.evaluation.request import Request
 from genbench.features.base import FeatureExtractor
 
@@ -57,7 +58,8 @@ def match(first: Collection, second: Collection) -> tuple[Pairs, list[Warned]]:
     common = [name for name in left if name in right]
     warnings = []
     if len(common) < max(len(left), len(right)):
-        missing = f"{_missing(left, right, second)}; {_missing(right, left, first)}"
+        sides = (_missing(left, right, f"the paired images ({second.source.name})"), _missing(right, left, first.source.name))
+        missing = "; ".join(filter(None, sides))
         if first.policy.on_bad == "fail" or not common:
             hint = (
                 "pairs are matched by name; --on-bad skip measures those there are" if common else "pairs are matched by name"
@@ -76,8 +78,8 @@ def match(first: Collection, second: Collection) -> tuple[Pairs, list[Warned]]:
     ), warnings
 
 
-def own_pairs(collection: Collection, classes: Mapping[int, str] | None) -> Pairs:
-    """Every image in at most one pair with another of its class (position -> class), so that pairs are independent.
+def own_pairs(collection: Collection, classes: Sequence[str] | None) -> Pairs:
+    """Every image in at most one pair with another of its class (by position), so that pairs are independent.
 
     Who meets whom is drawn once and for all, and follows the images' contents: their order changes nothing.
     """
@@ -103,12 +105,13 @@ def measure_pairs(
     networks: Mapping[tuple[str, str], FeatureExtractor],
     execution: Execution,
 ) -> dict[str, dict[str, Tensor]]:
-    """Protocol -> reported name -> (P,) float64, by one pass: each image is decoded once, each network sees it once.
+    """Protocol -> reported name -> (P,) float64, by one pass over the pairs for all of these metrics.
 
     Raises DataError where no pair can be decoded, and what the metrics raise, such as E-SIZE for images too small for a window.
     """
     found: dict[str, dict[str, list[Tensor]]] = {request.protocol: {} for request in requests}
-    views = _views(requests, networks)
+    places = [request.place for request in requests if request.place is not None]
+    views = views_of([(networks[place.extractor, place.input], place.layer) for place in places])
     done, total = 0, len(pairs.first_positions)
     wide = any(view.extractor.layers[layer] == 0 for view in views for layer in view.layers)
     for x, y in pairs.batches(execution, WIDE_BATCH if wide else BATCH):
@@ -119,7 +122,8 @@ def measure_pairs(
             if request.place is not None:
                 of_x, of_y = features[networks[request.place.extractor, request.place.input]]
                 one, other = of_x[request.place.layer], of_y[request.place.layer]
-            values = request.metric.compute(x=one, y=other, **request.metric.protocols[request.settings])
+            assert request.metric.per_pair is not None, "a metric of pairs has it"
+            values = request.metric.per_pair(x=one, y=other, **request.metric.protocols[request.settings])
             for name in request.wanted:
                 found[request.protocol].setdefault(name, []).append(values[name].double().cpu())
         done += len(x)
@@ -127,15 +131,6 @@ def measure_pairs(
     if not done:
         raise DataError("E-TOO-FEW", "no pair of images could be decoded")
     return {protocol: {name: torch.cat(parts) for name, parts in names.items()} for protocol, names in found.items()}
-
-
-def _views(requests: Sequence[Request], networks: Mapping[tuple[str, str], FeatureExtractor]) -> list[View]:
-    layers: dict[FeatureExtractor, list[str]] = {}
-    for place in (request.place for request in requests if request.place is not None):
-        wanted = layers.setdefault(networks[place.extractor, place.input], [])
-        if place.layer not in wanted:
-            wanted.append(place.layer)
-    return [View(extractor=extractor, layers=tuple(found)) for extractor, found in layers.items()]
 
 
 def _by_name(collection: Collection, *, stem: bool = False) -> dict[str, int]:
@@ -153,7 +148,8 @@ def _stem(name: str) -> str:
     return f"{folder}{slash}{file.rpartition('.')[0] or file}"
 
 
-def _missing(names: Mapping[str, int], others: Mapping[str, int], where: Collection) -> str:
+def _missing(names: Mapping[str, int], others: Mapping[str, int], where: str) -> str:
+    """What `where` lacks of `names`; nothing for nothing."""
     lacking = [name for name in names if name not in others]
     shown = ", ".join(lacking[:NAMED]) + (", ..." if len(lacking) > NAMED else "")
-    return f"{where.source.name} lacks {len(lacking):,} of {len(names):,}" + (f": {shown}" if lacking else "")
+    return f"missing in {where}: {len(lacking):,} of {len(names):,} ({shown})" if lacking else ""

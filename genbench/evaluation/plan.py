@@ -62,7 +62,7 @@ class Plan:
     @property
     def wanted(self) -> list[Wanted]:
         """The networks and layers that the generated images go through once, each once."""
-        return self._places(request for request in self.requests if request.metric.takes not in ("pairs", "own_pairs"))
+        return self._places(request for request in self.requests if not request.metric.of_pairs)
 
     @property
     def referenced(self) -> list[Wanted]:

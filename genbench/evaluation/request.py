@@ -9,7 +9,7 @@ PROTOCOL one of the metric's settings. A metric of the images themselves has no 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,10 +19,11 @@ import torch
 from genbench import catalog
 from genbench.errors import UsageError
 from genbench.features.base import FeatureExtractor, Precision
-from genbench.metrics.base import Metric
+from genbench.metrics.base import Metric, Takes
 
 DEFAULT_METRICS = ("fid", "kid", "inception_score", "prdc")
 DEFAULT_PAIRED = ("ssim", "psnr", "l1", "l2")
+DEFAULT_CAPTIONED = ("clip_score",)
 
 
 Given = Literal["a reference", "held-out images", "paired images", "captions"]
@@ -78,7 +79,7 @@ class Request:
     def label(self) -> str:
         """What the metric as a whole is called: the one name it reports, or that of its file."""
         names = list(self.metric.reports)
-        return self.reported(names[0]) if len(names) == 1 else self.metric.compute.__module__.rpartition(".")[2]
+        return self.reported(names[0]) if len(names) == 1 else self.metric.name
 
     @property
     def protocol(self) -> str:
@@ -104,20 +105,30 @@ class Request:
 
 
 def parse_all(
-    metrics: Sequence[str] | None, extractor: str | None, precision: Precision, *, given: Set[Given]
+    metrics: str | Sequence[str] | None,
+    extractor: str | None,
+    precision: Precision,
+    *,
+    given: Set[Given],
+    can_take: Collection[Takes] | None = None,
 ) -> list[Request]:
     """Requests in the order asked; without a list, the default metrics that the extractor and what is given allow.
 
-    Raises UsageError where a metric needs what is not given, and says how to give it.
+    metrics: a list, or one string with commas. can_take: what the caller has ways to give at all; None: everything.
+    Raises UsageError where a metric needs what is not given, and says how to give it; and for an empty list.
     """
-    if metrics:
-        requests = [parse(text, extractor, precision) for text in metrics]
+    if metrics is not None:
+        texts = [text for text in metrics.split(",") if text.strip()] if isinstance(metrics, str) else metrics
+        if not texts:
+            raise UsageError(
+                "E-NO-METRIC", "an empty list of metrics", hint="name some, or leave the list out for the usual ones"
+            )
+        requests = [parse(text, extractor, precision) for text in texts]
         for request in requests:
-            for need in needs(request.metric):
-                if need not in given:
-                    raise UsageError(f"E-NO-{CODES[need]}", f"{request.label} needs {need}", hint=HINTS[need])
+            _check_given(request, given, can_take)
         return _merged(requests)
-    requests = [parse(name, None, precision) for name in DEFAULT_PAIRED] if "paired images" in given else []
+    usual = [*(DEFAULT_PAIRED if "paired images" in given else ()), *(DEFAULT_CAPTIONED if "captions" in given else ())]
+    requests = [parse(name, None, precision) for name in usual]
     for name in DEFAULT_METRICS if not requests or "a reference" in given else ():
         metric = catalog.find("metrics", name)
         extractor_class = catalog.find("extractors", extractor or metric.extractor)
@@ -126,6 +137,16 @@ def parse_all(
     if not requests:
         raise UsageError("E-NO-REF", "without a reference nothing can be measured on these features", hint="add --ref")
     return requests
+
+
+def _check_given(request: Request, given: Set[Given], can_take: Collection[Takes] | None) -> None:
+    """UsageError for a request that lacks what its metric needs."""
+    if can_take is not None and request.metric.takes not in can_take:
+        message = f"{request.label} needs more than the images and a reference, and here there is nothing else"
+        raise UsageError("E-METRIC", message, hint="sample images and use `genbench evaluate` (genbench.evaluate) on them")
+    for need in sorted(needs(request.metric)):
+        if need not in given:
+            raise UsageError(f"E-NO-{CODES[need]}", f"{request.label} needs {need}", hint=HINTS[need])
 
 
 def needs(metric: Metric) -> Set[Given]:

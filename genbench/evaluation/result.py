@@ -111,6 +111,12 @@ class MetricResult(Document):
         shared = {key: getattr(estimate, key) for key in Estimate.__dataclass_fields__ if key != "influence"}
         return cls(name=name, **{**shared, "details": dict(estimate.details)}, **rest)
 
+    @property
+    def short_name(self) -> str:
+        """The name with the extractor, "fd@tiny"; without it for Inception, whose names say so, and for metrics of images."""
+        home = self.extractor is None or self.extractor.extractor == "inception"
+        return self.name if home or self.extractor is None else f"{self.name}@{self.extractor.extractor}"
+
     def __float__(self) -> float:
         if self.value is None:
             raise ValueError(f"{self.name} has no value: {self.reason}")

@@ -36,7 +36,8 @@ class FeatureExtractor(nn.Module, abc.ABC):
     """uint8 images (N, 3, H, W) -> {layer: (N, D) float32}.
 
     Class attributes describe it before any weight is loaded:
-    layers: layer -> number of features. "pool" is the default of metrics; "logits", where it exists, are of a classifier.
+    layers: layer -> number of features, 0 where it grows with the image and serves for pairs only. "pool" is the default of
+        metrics; "logits", where it exists, are of a classifier.
     inputs: names of the variants: ways to resize and normalise, or sizes of a published network; the first is the default.
     download: whether weights must be fetched.
     """

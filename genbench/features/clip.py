@@ -5,7 +5,8 @@ in float32. Pictures come to the network as OpenAI's code brings them, bit by bi
 side fits, then the middle. Features are as the projections give them, not of unit length: metrics normalise.
 
 Variants: `b32` is ViT-B/32, which Hessel's CLIPScore and clean-fid's CLIP-FID use; `l14` is ViT-L/14, torchmetrics' default;
-`l14-336` is ViT-L/14 on 336 pixels, which CMMD uses.
+`l14-336` is ViT-L/14 on 336 pixels. `l14-336-square` is the same network with the preparation of CMMD's code: the middle square
+is cut out first and then resized, so on pictures that are not square its pixels differ by rounding and at the edges.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -49,6 +50,7 @@ class Variant:
     """A network of the paper's Table 20: a vision transformer (depth, channels, patches) beside one for text.
 
     width: features of a picture or a text. size: pixels of each side that the network sees. Heads have 64 channels.
+    square_first: whether a picture is cut to its middle square before it is resized.
     """
 
     width: int
@@ -59,6 +61,7 @@ class Variant:
     text_depth: int
     text_channels: int
     weights: Asset
+    square_first: bool = False
 
     def network(self) -> CLIP:
         """With random weights."""
@@ -110,13 +113,24 @@ VARIANTS = {
         weights=_published("ViT-L-14-336px.pt", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02", 934),
     ),
 }
+VARIANTS["l14-336-square"] = replace(VARIANTS["l14-336"], square_first=True)
 
 
-def preprocess(images: Tensor, size: int) -> Tensor:
+def preprocess(images: Tensor, size: int, *, square_first: bool = False) -> Tensor:
     """uint8 (N, 3, H, W) -> float32 (N, 3, size, size): the middle of the resized picture, normalised channel by channel."""
+    if square_first:
+        images = _middle_square(images)
     x = resize(images, shorter_side(images, size), (size, size)).float().div_(255)
     mean, std = (torch.tensor(numbers, device=x.device).view(3, 1, 1) for numbers in (MEAN, STD))
     return x.sub_(mean).div_(std)
+
+
+def _middle_square(images: Tensor) -> Tensor:
+    """(N, C, S, S) of (N, C, H, W); an odd pixel too many is left out at the end."""
+    height, width = images.shape[-2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return images[..., top : top + side, left : left + side]
 
 
 class Clip(FeatureExtractor):
@@ -132,11 +146,16 @@ class Clip(FeatureExtractor):
         _refuse_bf16(precision)
         self.variant = VARIANTS[input]
         size = self.variant.size
+        shape = (
+            f"centre-square,pil-bicubic-uint8-{size}"
+            if self.variant.square_first
+            else f"pil-bicubic-uint8-{size}-shorter-side,centre-crop"
+        )
         super().__init__(
             input=input,
             precision=precision,
             weights_sha256=weights_sha256,
-            preprocess=f"{input},pil-bicubic-uint8-{size}-shorter-side,centre-crop,x/255,clip-mean-std",
+            preprocess=f"{input},{shape},x/255,clip-mean-std",
         )
         self.network = network
         self.tokenizer = SimpleTokenizer(context_length=CONTEXT)  # its table of words travels with open_clip
@@ -158,7 +177,8 @@ class Clip(FeatureExtractor):
     def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         with computing(self.identity.precision, images.device):
             parts = images.split(CPU_CHUNK if images.is_cpu else len(images))
-            pool = torch.cat([self.network.encode_image(preprocess(part, self.variant.size)) for part in parts])
+            pictures = (preprocess(part, self.variant.size, square_first=self.variant.square_first) for part in parts)
+            pool = torch.cat([self.network.encode_image(some) for some in pictures])
         return {layer: {"pool": pool}[layer] for layer in layers}
 
     def embed_text(self, texts: Sequence[str]) -> Tensor:

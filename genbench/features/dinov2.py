@@ -9,14 +9,16 @@ The published position embeddings are of 37x37 patches, and here are 16x16. They
 default, bicubic without antialiasing and with sampling points 37 / 16.1 apart; timm's own way, antialiased and 37 / 16 apart,
 gives other features.
 
-Variants: `l14` is ViT-L/14, which dgm-eval and EDM2 use; `b14` is ViT-B/14.
+Variants: `l14` is ViT-L/14, which dgm-eval and EDM2 use; `b14` is ViT-B/14. Facebook publishes no hashes of these files: the
+first download cannot be verified beyond its address and size, and later ones must bring the same. A log message says so.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -34,6 +36,8 @@ from genbench.features.base import FeatureExtractor, Precision
 
 if TYPE_CHECKING:
     from timm.models.vision_transformer import VisionTransformer
+
+log = logging.getLogger(__name__)
 
 SIZE = 224  # pixels of each side that the network sees
 PATCH = 14
@@ -119,6 +123,8 @@ class DinoV2(FeatureExtractor):
         """`weights`: a state dict with Facebook's names, of position embeddings on any square grid."""
         _refuse_bf16(precision)  # before a long download
         variant = VARIANTS[input]
+        if weights is None and not variant.weights.sha256:
+            _say_unverified(variant.weights.name)
         path, sha256 = fetch(variant.weights, weights=weights)
         hint = f"needed is {variant.weights.urls[0]}"
         state = dict(read_weights(path, hint=hint))
@@ -138,6 +144,12 @@ class DinoV2(FeatureExtractor):
             parts = images.split(CPU_CHUNK if images.is_cpu else len(images))
             pool = torch.cat([self.network.forward_features(preprocess(part))[:, 0] for part in parts])
         return {layer: {"pool": pool}[layer] for layer in layers}
+
+
+@lru_cache
+def _say_unverified(name: str) -> None:
+    """Once for each file."""
+    log.warning("%s has no published hash to verify it by; what the first download brings is remembered", name)
 
 
 def _refuse_bf16(precision: Precision) -> None:

@@ -45,3 +45,10 @@ def check_pair(*, real: Tensor, fake: Tensor, metric: str, at_least: int = 2) ->
     check_rows(real, side="real", metric=metric, at_least=at_least)
     check_rows(fake, side="fake", metric=metric, at_least=at_least)
     check_same_width(real=real.shape[1], fake=fake.shape[1])
+
+
+def check_three(*, real: Tensor, held_out: Tensor, fake: Tensor, metric: str, at_least: int = 2) -> None:
+    """Raise unless training, held-out and generated features are usable and of one width."""
+    check_pair(real=real, fake=fake, metric=metric, at_least=at_least)
+    check_rows(held_out, side="real", metric=f"{metric}, for its held-out images,", at_least=at_least)
+    check_same_width(real=held_out.shape[1], fake=fake.shape[1])

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import DataError, UsageError
-from genbench.estimate import Estimate, mean_estimate, wilson_interval
+from genbench.estimate import Estimate, clustered_share_interval, mean_estimate, wilson_interval
 from genbench.metrics.base import Metric
 
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
@@ -141,7 +141,7 @@ def _groups(asked: Sequence[Scene]) -> Tensor:
 
 
 def _share(answers: Sequence[bool], groups: Tensor, name: str) -> Estimate:
-    """The share of yes. Wilson's interval, for as many independent answers as the spread between prompts leaves."""
+    """The share of yes. Wilson's interval: binomial where no prompt is asked twice, else from the spread between prompts."""
     better = metric.reports[name]
     if not answers:
         return Estimate(value=None, n=0, better=better, reason="no caption asks for it")
@@ -149,13 +149,11 @@ def _share(answers: Sequence[bool], groups: Tensor, name: str) -> Estimate:
     share, distinct = float(estimate), len(groups.unique())
     if estimate.se is None:
         return estimate
-    if share in (0.0, 1.0):  # no spread: as if all answers to a prompt were one
-        return replace(estimate, ci=wilson_interval(share, distinct))
-    binomial = share * (1 - share)
-    independent = min(float(len(answers)), binomial / max(estimate.se**2, 1e-300))
-    se = (binomial / independent) ** 0.5
-    method = "binomial" if distinct == len(answers) else "clusters"
-    return replace(estimate, se=se, ci=wilson_interval(share, independent), method=method)
+    binomial = (share * (1 - share) / len(answers)) ** 0.5
+    if distinct == len(answers):
+        return replace(estimate, se=binomial, ci=wilson_interval(share, distinct), method="binomial")
+    se = max(estimate.se, binomial)  # few prompts may agree by chance, but no better than independent answers do
+    return replace(estimate, se=se, ci=clustered_share_interval(share, se, distinct))
 
 
 metric = Metric(
@@ -171,7 +169,9 @@ metric = Metric(
     },
     extractor=None,
     min_n=100,
-    error_bar="Wilson's interval for a share, with fewer answers where pictures of one caption are alike",
+    error_bar=(
+        "Wilson's interval for a share; where captions repeat, by the spread between captions and Student's t for their number"
+    ),
     summary="Share of pictures with the shapes, colours, size and relation of their caption, and with colours on wrong objects",
     sees="every word of a caption that the picture does not follow, and colours that change places",
     blind="quality and variety beyond what captions say; pictures outside of shapes",

@@ -25,8 +25,8 @@ from torch import Tensor
 from genbench.estimate import Better, Estimate, Influence, wilson_interval
 from genbench.metrics._checks import check_pair
 from genbench.metrics._neighbours import clouds, nearest, squared_radii
+from genbench.metrics._order import subsample
 from genbench.metrics.base import Metric
-from genbench.metrics.generalization_gap import subsample
 
 
 def compute(*, real: Tensor, fake: Tensor, largest: int | None = None, seed: int = 0) -> dict[str, Estimate]:

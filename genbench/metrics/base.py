@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from genbench.estimate import Better
+from genbench.estimate import Better, Estimate
 from genbench.gaussian import Moments
 from genbench.gaussian import moments as moments_of
 
@@ -82,23 +82,27 @@ class Metric:
         "descriptions"    compute(shown=N descriptions, asked=N descriptions, **settings), of `genbench.data.sets.shapes`
         "videos"          compute(real=(M, C, T, H, W), fake=(N, C, T, H, W), **settings), uint8
         "points"          compute(fake=(N, 2), modes=(K, 2), sigma=...), points of a known mixture; suites on point sets use it
-    and it returns one `Estimate` for each name in `reports`. Chance enters by settings only (a seed). Two are different:
-        "pairs"           compute(x=(B, ...), y=(B, ...), **settings), images and what each should be
+    and it returns one `Estimate` for each name in `reports`. Chance enters by settings only (a seed).
+    per_pair: instead of `compute`, for metrics that are a mean over pairs:
+        "pairs"           per_pair(x=(B, ...), y=(B, ...), **settings), images and what each should be
         "own_pairs"       the same, where x and y are two images of one set, of the same class where classes are known
-    are asked batch by batch, and return one number per pair, (B,) float64, for each name in `reports`; the value is their mean.
-    Both get features where `extractor` is named, else uint8 images (B, 3, H, W).
+    It is asked batch by batch, so that any number of pairs needs the memory of one batch, and returns one number per pair,
+    (B,) float64, for each name in `reports`; the value is their mean. x and y are features where `extractor` is named, else
+    uint8 images (B, 3, H, W).
     reports: name -> which direction is better.
     on: place -> {reported name: what it is called there}, such as {"inception": {"fd": "fid"}}; a place is EXTRACTOR or
         EXTRACTOR.LAYER.
     extractor, layer, variant: the default ones; extractor None: the images themselves; variant "": the extractor's first.
     protocols: name -> settings of `compute`; the first is the default. Never edited after a release: add a new one.
-    min_n: images needed on either side for a value that may be compared; below it is an error unless small sets are allowed.
+    min_n: images needed on either side (or pairs) for a value that may be compared; below it is an error unless small sets are
+        allowed.
     error_bar: one sentence for the documentation on how the error is made, or why there is none.
     sees, blind: what moves the value, and what does not, in a few words for the documentation.
     version: raised when the numbers of the same protocol change.
     """
 
-    compute: Callable[..., Any]
+    compute: Callable[..., dict[str, Estimate]] | None = None
+    per_pair: Callable[..., dict[str, Tensor]] | None = None
     takes: Takes
     reports: Mapping[str, Better]
     on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -113,6 +117,20 @@ class Metric:
     blind: str
     source: str
     version: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.compute is None) == (self.per_pair is None) or self.of_pairs != (self.per_pair is not None):
+            raise TypeError("a metric of pairs has per_pair, every other has compute, and none has both")
+
+    @property
+    def name(self) -> str:
+        """The name in the catalogue, which is the file's."""
+        return (self.compute or self.per_pair).__module__.rpartition(".")[2]
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether the value is a mean over pairs."""
+        return self.takes in ("pairs", "own_pairs")
 
     @property
     def needs_reference(self) -> bool:

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from genbench.estimate import Estimate, Influence, wilson_interval
 from genbench.metrics._checks import check_pair
-from genbench.metrics._neighbours import BLOCK, Cloud, coarse_dtype, keep_nearest, squared_distances
+from genbench.metrics._neighbours import BLOCK, Cloud, nearest
 from genbench.metrics._order import ranks
 from genbench.metrics.base import Metric
 from genbench.seeding import generator
@@ -105,18 +105,11 @@ def _logistic(images: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 
 def _neighbours(images: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """The same by the votes of the nearest images, an odd number of them; a vote weighs as much as its side has few images."""
-    cloud = Cloud(images, images.mean(0, dtype=torch.float64))
-    coarse = coarse_dtype(cloud)
+    centre = images.mean(0, dtype=torch.float64)
 
     def ask(rest: Tensor, is_fake: Tensor, held: Tensor) -> Tensor:
         k = min(int(len(held) ** 0.5) // 2 * 2 + 1, len(rest))
-        nearest = torch.full((len(held), k), torch.inf, dtype=coarse, device=held.device)
-        voters = torch.zeros((len(held), k), dtype=torch.int64, device=held.device)
-        for rows, near, who in zip(held.split(BLOCK), nearest.split(BLOCK), voters.split(BLOCK), strict=True):
-            x, x_squares = cloud.rows(rows, coarse), cloud.squares[rows].to(coarse)
-            for others in torch.arange(len(rest), device=held.device).split(BLOCK):
-                y, y_squares = cloud.rows(rest[others], coarse), cloud.squares[rest[others]].to(coarse)
-                keep_nearest(near, who, squared_distances(x, x_squares, y, y_squares), others)
+        _, voters = nearest(Cloud(images[held], centre), Cloud(images[rest], centre), k)
         votes = is_fake[voters].double().mean(1)
         share = is_fake.double().mean()
         return votes * (1 - share) > (1 - votes) * share

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from genbench.estimate import Estimate, Influence, normal_interval
 from genbench.gaussian import moments
+from genbench.metrics._checks import check_three
 from genbench.metrics._neighbours import clouds, nearest
 from genbench.metrics.base import Metric
-from genbench.metrics.generalization_gap import check_three
 from genbench.seeding import generator
 
 COMPONENTS = 64
@@ -41,8 +41,8 @@ LEAST = 20  # a region counts if it holds more generated images
 def compute(*, real: Tensor, held_out: Tensor, fake: Tensor, seed: int = 0) -> dict[str, Estimate]:
     """{"c_t": Estimate} of (M, D) training, (K, D) held-out and (N, D) generated features.
 
-    Without a value where no region holds both held-out and enough generated images. details: null_se; z, and the share of the
-    held-out images, of each region by the number of its training images, the largest first.
+    Without a value where no region holds both held-out and enough generated images. details: null_se; held_out, how many
+    images are; z, and the share of the held-out images, of each region by the number of its training images, the largest first.
     Raises DataError for too few images or numbers that are not finite; IncomparableError for different widths.
     """
     check_three(real=real, held_out=held_out, fake=fake, metric="c_t", at_least=REGIONS)
@@ -110,7 +110,7 @@ def _combine(found: list[_Region], n_real: int) -> Estimate:
     fake -= fake.mean()
     variance = float(fake.var()) / len(fake) + float(held_out.var()) / len(held_out)
     null_se, se = sum(share**2 for share in shares) ** 0.5, variance**0.5
-    by_region: dict[str, float] = {}
+    by_region: dict[str, float] = {"held_out": len(held_out)}
     for number, (share, region) in enumerate(zip(shares, found, strict=True), start=1):
         by_region |= {f"z_{number}": region.z, f"share_{number}": share}
     return Estimate(

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import DataError
-from genbench.estimate import Estimate, Influence, mean_estimate, wilson_interval
+from genbench.estimate import Estimate, Influence, clustered_share_interval, mean_estimate
 from genbench.metrics.base import Metric
 from genbench.metrics.clip_score import Embed, check_captions, distinct_captions, unit, unit_texts
 
@@ -66,7 +66,8 @@ def compute(
     pull = hits - hits.mean() + ((confusion - confusion.mean()) / pictures)[own]
     value = float(hits.mean())
     estimate = mean_estimate(value + pull, better="higher", clusters=own)
-    ci = wilson_interval(value, len(distinct)) if value in (0.0, 1.0) else estimate.ci  # there the jackknife sees no spread
+    assert estimate.se is not None
+    ci = clustered_share_interval(value, estimate.se, len(distinct))
     return {
         "clip_r_precision": replace(
             estimate, value=value, ci=ci, method="jackknife", details=details, influence=Influence(fake=pull)
@@ -116,7 +117,10 @@ metric = Metric(
     extractor="clip",
     protocols={"r100": {"others": 99, "prefix": ""}},
     min_n=100,
-    error_bar="jackknife over prompts, as own captions and as those mistaken for others'; at 0 and 1 Wilson's interval",
+    error_bar=(
+        "jackknife over prompts, as own captions and as those mistaken for others'; Wilson's interval with Student's t "
+        "for their number"
+    ),
     summary="How often a picture's own caption is nearest to it among 99 others of the set; 0.01 by chance",
     sees="pictures that fit another caption of the set better than their own",
     blind="what no other caption of the set differs in; quality and variety",

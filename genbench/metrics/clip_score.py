@@ -2,7 +2,8 @@
 
 Source: Hessel et al. 2021, https://arxiv.org/abs/2104.08718, equation of section 3: CLIP-S = w max(cos, 0) with w = 2.5, on
 ViT-B/32 and with "A photo depicts " before every caption. Others print 100 cos, without these words and on other networks, so
-the scale is part of the protocol.
+the scale is part of the protocol: `x100` is 100 max(mean of cos, 0) without a prefix. On the variant `l14` that is what
+torchmetrics prints by default; on `b32`, what it prints when it is told to take ViT-B/32.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ metric = Metric(
     extractor="clip",
     protocols={
         "hessel": HESSEL,
-        "torchmetrics": {"scale": 100.0, "floor": "mean", "prefix": ""},
+        "x100": {"scale": 100.0, "floor": "mean", "prefix": ""},
         "raw": {"scale": 1.0, "floor": "none", "prefix": ""},
     },
     min_n=100,

@@ -3,7 +3,8 @@
     1000 · (mean over all i, j of k(xi, xj) + mean over all i, j of k(yi, yj) - 2 mean over all i, j of k(xi, yj)),
     k(x, y) = exp(-|x - y|² / 2σ²), σ = 10
 
-Source: Jayasumana et al. 2024, https://arxiv.org/abs/2401.09603.
+Source: Jayasumana et al. 2024, https://arxiv.org/abs/2401.09603. Its code cuts the middle square out of a picture before it
+resizes it, as the variant `l14-336-square` of `clip` does.
 
 As published the pairs of an image with itself count too: a V-statistic, never negative, and above its limit by about a
 constant / n. `bias_corrected` leaves these pairs out, which is the unbiased U-statistic of the same kernel sums.
@@ -78,7 +79,7 @@ metric = Metric(
     reports={"mmd": "lower"},
     on={"clip": {"mmd": "cmmd"}},
     extractor="clip",
-    variant="l14-336",
+    variant="l14-336-square",
     min_n=100,
     error_bar=(
         "Hoeffding projection over all pairs, both sides; the bias-corrected value is the unbiased U-statistic. "

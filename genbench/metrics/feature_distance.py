@@ -15,7 +15,7 @@ from genbench.metrics._image_pairs import ERROR_BAR, check_vectors
 from genbench.metrics.base import Metric
 
 
-def compute(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """{"feature_l2": (B,) float64, not negative; "feature_cosine": (B,) float64 in [0, 2]} of features (B, D).
 
     Both are 0 for identical features. Features that are all 0 have no direction: their cosine distance is 0 to each other
@@ -32,7 +32,7 @@ def compute(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="pairs",
     reports={"feature_l2": "lower", "feature_cosine": "lower"},
     min_n=30,

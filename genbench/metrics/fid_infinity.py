@@ -24,12 +24,15 @@ from genbench.metrics import fid
 from genbench.metrics.base import FeatureSet, Metric
 
 SIZES = 15
+VANISHING = 1e-6  # times the largest distance of a subset: a smaller error of the first order is rounding
 SMALLEST = 10  # the smallest subset is all images divided by this, where that leaves enough for each dimension
 
 
 def compute(*, real: FeatureSet, fake: FeatureSet, seed: int = 0) -> dict[str, Estimate]:
     """{"fd_infinity": Estimate}; of `real` features or moments, of `fake` its features; sometimes slightly negative.
 
+    There is no error bar where no image pulls at the distance, as between identical sets: their subsets are parts of the
+    reference itself, so the fit ends below 0 by about as much as the distance of two such sets is above it.
     details["fd"] is the plain distance, details["fd_jackknife"] its ten-block jackknife, which corrects for the number of
     images of every side whose features are complete. The value is None, with a `reason`, where the fake features are not known
     or half of the images are no more than the dimensions, since there the bias is not like 1/N.
@@ -61,6 +64,12 @@ def compute(*, real: FeatureSet, fake: FeatureSet, seed: int = 0) -> dict[str, E
     variance = float(pull.fake.var()) / n
     if pull.real is not None and real.n is not None:
         variance += float(pull.real.var()) / real.n
+    if variance < (VANISHING * max(distances)) ** 2:
+        reason = (
+            "no image pulls at the distance, as if the two sets were the same; what the fit is off by is no matter of chance"
+        )
+        same = Estimate(value=value, n=n, n_real=real.n, better="lower", reason=reason, details=details)
+        return {"fd_infinity": same}
     se = variance**0.5
     return {
         "fd_infinity": Estimate(
@@ -126,7 +135,7 @@ metric = Metric(
     min_n=500,
     error_bar=(
         "Influence functions of both sides, each image's times its share in the fitted intercept (a reference known by its "
-        "moments alone counts as exact)."
+        "moments alone counts as exact). None where no image pulls, as between identical sets. Near distance zero conservative."
     ),
     summary="Fréchet distance extrapolated to infinitely many generated images, by a line in 1/N over 15 subset sizes",
     sees="what the Fréchet distance sees, without the bias of the number of generated images",

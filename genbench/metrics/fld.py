@@ -10,8 +10,10 @@ Source: Jiralerspong et al. 2023, https://arxiv.org/abs/2302.04440, section 3, w
 at a learning rate of 0.5, 50 steps, at most 10,000 generated images, and while fitting, a further Gaussian about the mean of
 the training images, so that none of them is out of reach. `real` is the training set.
 
-Differences: every step sees all training images at once, of which at most 10,000 are taken; both draws have a seed. With no
-more images than that the published code does the same. The published number subtracts the value of a good generator, which is
+Differences: every step sees all training images at once, of which at most 10,000 are taken; both draws have a seed. The
+published code has two forms. With no more images than that, this is the one that takes all 50 steps and keeps log variances
+between -40 and 20. The other one stops once five losses in a row differ by less than 5e-4, and lets log variances rise to 40;
+so where its fit stops early the numbers differ. The published number subtracts the value of a good generator, which is
 one constant for a dataset and an extractor: 136.64 for CIFAR-10 on Inception, 128.61 on DINOv2 (B/14). Here nothing is
 subtracted, since the order of two generators does not depend on it. Features that never vary over the held-out images are
 left out.
@@ -29,8 +31,9 @@ from torch import Tensor
 
 from genbench.errors import DataError
 from genbench.estimate import Estimate, normal_interval
+from genbench.metrics._checks import check_three
+from genbench.metrics._order import subsample
 from genbench.metrics.base import Metric
-from genbench.metrics.generalization_gap import check_three, subsample
 
 ROWS = 256  # images whose distances to all centres are worked on at a time
 BLOCK = 1024  # images of either side that are in memory in float64 at a time
@@ -62,10 +65,10 @@ def compute(*, real: Tensor, held_out: Tensor, fake: Tensor, largest: int = 10_0
             ci=normal_interval(value, se),
             method="mean",
             n=len(fake),
-            n_real=len(held_out),
+            n_real=len(real),
             better="lower",
             reason="the error bar takes the generated images and the fit to the training images as exact",
-            details={"median_log_variance": float(log_variances.median())},
+            details={"median_log_variance": float(log_variances.median()), "held_out": len(held_out)},
         )
     }
 

@@ -16,21 +16,20 @@ at M images, and shrinks like 1/M. So a gap within its error is no proof that no
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from genbench.estimate import Estimate, Influence, normal_interval
 from genbench.metrics import fid
-from genbench.metrics._checks import check_pair, check_rows, check_same_width
+from genbench.metrics._checks import check_three
+from genbench.metrics._order import subsample
 from genbench.metrics.base import FeatureSet, Metric
-from genbench.seeding import generator
 
 
 def compute(*, real: Tensor, held_out: Tensor, fake: Tensor, seed: int = 0) -> dict[str, Estimate]:
     """{"fd_gap": Estimate} of (M, D) training, (K, D) held-out and (N, D) generated features, in squared units of these.
 
-    details: the two distances, and how many images each reference had. There is no bias-corrected value: a jackknife takes the
-    generated images to be independent of the training images, and would remove what copying adds.
+    details: the two distances, how many images each reference had, and how many are held out. There is no bias-corrected
+    value: a jackknife takes the generated images to be independent of the training images, and would remove what copying adds.
     Raises DataError for fewer than 2 images or numbers that are not finite; IncomparableError for different widths.
     """
     check_three(real=real, held_out=held_out, fake=fake, metric="generalization_gap")
@@ -49,29 +48,15 @@ def compute(*, real: Tensor, held_out: Tensor, fake: Tensor, seed: int = 0) -> d
             n=len(fake),
             n_real=len(real),
             better="zero",
-            details={"fd_held_out": float(far), "fd_training": float(near), "images_per_reference": n},
+            details={
+                "fd_held_out": float(far),
+                "fd_training": float(near),
+                "images_per_reference": n,
+                "held_out": len(held_out),
+            },
             influence=Influence(fake=pull),
         )
     }
-
-
-def check_three(*, real: Tensor, held_out: Tensor, fake: Tensor, metric: str, at_least: int = 2) -> None:
-    """Raise unless training, held-out and generated features are usable and of one width."""
-    check_pair(real=real, fake=fake, metric=metric, at_least=at_least)
-    check_rows(held_out, side="real", metric=f"{metric}, for its held-out images,", at_least=at_least)
-    check_same_width(real=held_out.shape[1], fake=fake.shape[1])
-
-
-def subsample(features: Tensor, n: int, *, seed: int, purpose: str) -> Tensor:
-    """(n, D) random rows of (N, D) features, in the order of these; where there are no more than n, the features as they are.
-
-    What is drawn from is the order by content, so the images drawn are the same in whatever order they are given.
-    """
-    if n >= len(features):
-        return features
-    by_content = features.sum(1, dtype=torch.float64).argsort(stable=True)
-    drawn = torch.from_numpy(generator(seed, purpose).permutation(len(features))[:n]).to(features.device)
-    return features[by_content[drawn].sort().values]
 
 
 def _reference(features: Tensor, n: int, seed: int) -> FeatureSet:

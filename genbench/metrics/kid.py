@@ -11,6 +11,7 @@ pairs with the Gaussian kernel of width 10, which torch-fidelity offers.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -39,14 +40,20 @@ def compute(
     torch-fidelity 0.4. details["subset_std"] (divisor: subsets) tells how much the subsets differ and is no error of their
     mean; the error bar is that of all pairs with the little that the choice of subsets adds to it.
     sigma: None for the cubic kernel, else the width of the Gaussian kernel exp(-|x - y|² / 2 sigma²), in units of the features.
-    Raises DataError for fewer than 2 images, fewer than `subset_size`, or numbers that are not finite; IncomparableError for
-    different widths.
+    Raises DataError for fewer than 2 images, fewer than `subset_size`, or numbers that are not finite or so large that their
+    kernel is not; IncomparableError for different widths.
     """
     check_pair(real=real, fake=fake, metric="kid")
     kernel = _kernel(sigma)
     pull_real, pull_fake = kernel_sums(kernel, real=real, fake=fake).projections()
     value = float(pull_real.mean() + pull_fake.mean())
     variance = 4 * (float(pull_real.var()) / len(real) + float(pull_fake.var()) / len(fake))
+    if not math.isfinite(variance):
+        raise DataError(
+            "E-NON-FINITE",
+            f"the kernel of kid overflows: features reach {max(float(side.abs().max()) for side in (real, fake)):.3g}",
+            hint="look at these images and at the extractor's weights; features are of the order of 1",
+        )
     details = {}
     if subsets is not None:
         values = _subset_values(kernel, real, fake, subsets, subset_size, seed)

@@ -11,7 +11,7 @@ from genbench.metrics._image_pairs import ERROR_BAR, check_images, mean_squared_
 from genbench.metrics.base import Metric
 
 
-def compute(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """{"l2": (B,) float64 in [0, 1]} of uint8 images (B, 3, H, W).
 
     Raises UsageError for other types and shapes, IncomparableError for two sizes.
@@ -21,7 +21,7 @@ def compute(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="pairs",
     reports={"l2": "lower"},
     extractor=None,

@@ -16,7 +16,7 @@ from genbench.metrics._image_pairs import ERROR_BAR, check_vectors
 from genbench.metrics.base import Metric
 
 
-def compute(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """{"lpips": (B,) float64, not negative, 0 for identical images} of features (B, D) of the extractor `lpips`.
 
     D has up to 8 million features for 256x256 pixels, so pairs are taken one by one.
@@ -28,7 +28,7 @@ def compute(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="pairs",
     reports={"lpips": "lower"},
     extractor="lpips",

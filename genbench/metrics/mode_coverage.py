@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from genbench.estimate import Estimate, wilson_interval
+from genbench.metrics._checks import check_rows, check_same_width
 from genbench.metrics.base import Metric
 
 REACH = 3.0  # standard deviations
@@ -24,7 +25,11 @@ def mode_coverage(*, fake: Tensor, modes: Tensor, sigma: float) -> dict[str, Est
 
     Returns "modes_found", a count from 0 to K without error bar, and "high_quality", the share of good samples with a
     binomial error. Of a perfect sampler in two dimensions a share of 1 - exp(-9/2) = 0.989 is good.
+    Raises DataError for no samples, no modes or numbers that are not finite; IncomparableError for different dimensions.
     """
+    check_rows(modes, side="real", metric="mode_coverage", at_least=1)
+    check_rows(fake, side="fake", metric="mode_coverage", at_least=1)
+    check_same_width(real=modes.shape[1], fake=fake.shape[1])
     distance, nearest = torch.cdist(fake.double(), modes.double()).min(dim=1)
     good = distance <= REACH * sigma
     found, n = int(nearest[good].unique().numel()), len(fake)

@@ -25,7 +25,7 @@ from genbench.metrics.base import Metric
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, section 3.2
 
 
-def compute(*, x: Tensor, y: Tensor, scales: int = 5, sigma: float = 1.5) -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor, scales: int = 5, sigma: float = 1.5) -> dict[str, Tensor]:
     """{"ms_ssim": (B,) float64 in [0, 1], 1 for identical images} of uint8 images (B, 3, H, W).
 
     Raises DataError for images whose coarsest scale is smaller than the window, and names the least size; UsageError for
@@ -54,7 +54,7 @@ def compute(*, x: Tensor, y: Tensor, scales: int = 5, sigma: float = 1.5) -> dic
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="pairs",
     reports={"ms_ssim": "higher"},
     extractor=None,

@@ -65,13 +65,13 @@ def k_means(features: Tensor, bins: int, random: np.random.Generator) -> Tensor:
     images keeps its mean.
     """
     centres = features[random.integers(len(features))].double()[None]
-    distances = _squared_distances(features, centres).flatten()
+    distances = _to_one(features, centres)
     while len(centres) < bins and float(distances.max()) > 0:
         reached = distances.cumsum(0)
         drawn = int(torch.searchsorted(reached, float(reached[-1]) * random.random(), right=True))
         centre = features[min(drawn, len(features) - 1)].double()[None]
         centres = torch.cat([centres, centre])
-        distances = torch.minimum(distances, _squared_distances(features, centre).flatten())
+        distances = torch.minimum(distances, _to_one(features, centre))
     cells = nearest_centre(features, centres)
     for _ in range(ROUNDS):
         sums, counts = torch.zeros_like(centres), cells.bincount(minlength=len(centres)).double()
@@ -86,12 +86,12 @@ def k_means(features: Tensor, bins: int, random: np.random.Generator) -> Tensor:
 
 def nearest_centre(features: Tensor, centres: Tensor) -> Tensor:
     """(N,) int64 index of the nearest of the centres (K, D)."""
-    return torch.cat([_squared_distances(rows, centres).argmin(1) for rows in features.split(BLOCK)])
+    return torch.cat([torch.cdist(rows.double(), centres).argmin(1) for rows in features.split(BLOCK)])
 
 
-def _squared_distances(features: Tensor, centres: Tensor) -> Tensor:
-    """(N, K) float64, exactly 0 for copies."""
-    return torch.cat([torch.cdist(rows.double(), centres).square_() for rows in features.split(BLOCK)])
+def _to_one(features: Tensor, centre: Tensor) -> Tensor:
+    """(N,) float64 squared distances to the one centre (1, D), exactly 0 for copies of it, as those of a product are not."""
+    return torch.cat([(rows - centre).square_().sum(1) for rows in features.split(BLOCK)])
 
 
 def _different(real_bin: Tensor, fake_bin: Tensor, alpha: float, *, n_real: int, bins: int) -> Estimate:

@@ -13,16 +13,16 @@ from genbench.metrics._image_pairs import OWN_ERROR_BAR
 from genbench.metrics.base import Metric
 
 
-def compute(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """{"pairwise_lpips": (B,) float64, not negative} of features (B, D) of the extractor `lpips`, of two images of one set.
 
     Raises what `lpips` raises.
     """
-    return {"pairwise_lpips": lpips.compute(x=x, y=y)["lpips"]}
+    return {"pairwise_lpips": lpips.per_pair(x=x, y=y)["lpips"]}
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="own_pairs",
     reports={"pairwise_lpips": "higher"},
     extractor="lpips",

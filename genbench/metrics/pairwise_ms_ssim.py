@@ -13,16 +13,16 @@ from genbench.metrics._image_pairs import OWN_ERROR_BAR
 from genbench.metrics.base import Metric
 
 
-def compute(*, x: Tensor, y: Tensor, scales: int = 5, sigma: float = 1.5) -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor, scales: int = 5, sigma: float = 1.5) -> dict[str, Tensor]:
     """{"pairwise_ms_ssim": (B,) float64 in [0, 1]} of two uint8 images (B, 3, H, W) of one set.
 
     Raises what `ms_ssim` raises.
     """
-    return {"pairwise_ms_ssim": ms_ssim.compute(x=x, y=y, scales=scales, sigma=sigma)["ms_ssim"]}
+    return {"pairwise_ms_ssim": ms_ssim.per_pair(x=x, y=y, scales=scales, sigma=sigma)["ms_ssim"]}
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="own_pairs",
     reports={"pairwise_ms_ssim": "lower"},
     extractor=None,

@@ -17,7 +17,7 @@ from genbench.metrics._image_pairs import ERROR_BAR, check_images, mean_squared_
 from genbench.metrics.base import Metric
 
 
-def compute(*, x: Tensor, y: Tensor, cap: float = 60.0) -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor, cap: float = 60.0) -> dict[str, Tensor]:
     """{"psnr": (B,) float64 in dB} of uint8 images (B, 3, H, W); at most `cap`.
 
     Raises UsageError for other types and shapes, IncomparableError for two sizes.
@@ -29,7 +29,7 @@ def compute(*, x: Tensor, y: Tensor, cap: float = 60.0) -> dict[str, Tensor]:
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="pairs",
     reports={"psnr": "higher"},
     extractor=None,

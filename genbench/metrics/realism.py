@@ -5,10 +5,13 @@
 over the half of the real images with the smaller radii: a ball around an outlier would hold almost anything.
 Source: Kynkäänniemi et al. 2019, https://arxiv.org/abs/1904.06991, section 5, with its k = 3.
 
-R is 1 on the surface of a ball and infinite for an exact copy. Therefore the value is the mean of min(R, 1), from 0 to 1: an
-image inside a ball counts fully, one outside by how far it is away. Lying nearer to a real image than that is not more
-realistic, and a mean of R would tell how many copies there are and little else. It is a precision (of the smaller balls) that
-gives partial credit.
+R is 1 on the surface of a ball and infinite for an exact copy of a real image whose ball is kept. Therefore the value is the
+mean of min(R, 1), from 0 to 1: an image inside a ball counts fully, one outside by how far it is away. Lying nearer to a real
+image than that is not more realistic, and a mean of R would tell how many copies there are and little else. It is a precision
+(of the smaller balls) that gives partial credit.
+
+A copy of a real image whose ball is left out has a finite R, often below 1. So identical sets do not reach 1: Gaussian ones
+are at 0.9 or so.
 """
 
 from __future__ import annotations
@@ -54,7 +57,7 @@ def compute(*, real: Tensor, fake: Tensor, k: int = 3) -> dict[str, Estimate]:
 
 
 def realism(*, real: Tensor, fake: Tensor, k: int = 3) -> Tensor:
-    """(N,) float64 R of each fake image, from 0 to infinity, which stands for an exact copy of a real image."""
+    """(N,) float64 R of each fake image, from 0 to infinity, which stands for a copy of a real image whose ball is kept."""
     around_real, around_fake = clouds(real=real, fake=fake)
     radii = squared_radii(around_real, k)
     kept = (radii <= radii.median()).nonzero().flatten()

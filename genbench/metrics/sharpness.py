@@ -22,6 +22,7 @@ from genbench.metrics.base import Metric
 
 RINGS = 8  # ring k: k/8 <= r < (k + 1)/8 in a square of side 2; the last one reaches into the corners
 AREAS = (*(math.pi * (2 * k + 1) / RINGS**2 for k in range(RINGS - 1)), 4 - math.pi * (1 - 1 / RINGS) ** 2)
+LOWEST, HIGHEST = -10.0, 40.0  # spectrum's begin at log2 0.01 = -6.6, and log2 (255² x pixels) is above 40 at no size in use
 HALF = RINGS // 2  # the first ring above half of Nyquist's frequency
 
 
@@ -29,12 +30,21 @@ def compute(*, real: Tensor, fake: Tensor) -> dict[str, Estimate]:
     """{"sharpness": Estimate} of (M, 8) and (N, 8) log2 powers of rings.
 
     details["low_frequencies"] is the same logarithm for r < 1/2: where it is as far from 0, contrast differs and not sharpness.
-    Raises UsageError for features of another width, DataError for fewer than 2 images or numbers that are not finite.
+    Raises UsageError for features of another width or beyond spectrum's range, DataError for fewer than 2 images or
+    numbers that are not finite.
     """
     check_pair(real=real, fake=fake, metric="sharpness")
     if real.shape[1] != RINGS:
         hint = "extract the features with spectrum, the default of this metric"
         raise UsageError("E-SHAPE", f"sharpness takes the {RINGS} rings of spectrum, not {real.shape[1]} features", hint=hint)
+    for side, features in (("real", real), ("fake", fake)):
+        least, most = float(features.min()), float(features.max())
+        if least < LOWEST or most > HIGHEST:
+            raise UsageError(
+                "E-RANGE",
+                f"sharpness takes log2 powers from {LOWEST:g} to {HIGHEST:g}; {side} ones go from {least:.3g} to {most:.3g}",
+                hint="extract the features with spectrum, the default of this metric",
+            )
     energy_real, energy_fake = _energy(real, HALF, RINGS), _energy(fake, HALF, RINGS)
     value = math.log2(energy_fake.mean() / energy_real.mean())
     pull_real, pull_fake = _pull(energy_real), _pull(energy_fake)

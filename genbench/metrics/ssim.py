@@ -18,7 +18,7 @@ from genbench.metrics._structure import gaussian_window, in_blocks, structure, u
 from genbench.metrics.base import Metric
 
 
-def compute(*, x: Tensor, y: Tensor, window: Literal["gaussian", "uniform"] = "gaussian") -> dict[str, Tensor]:
+def per_pair(*, x: Tensor, y: Tensor, window: Literal["gaussian", "uniform"] = "gaussian") -> dict[str, Tensor]:
     """{"ssim": (B,) float64 in [-1, 1], 1 for identical images} of uint8 images (B, 3, H, W).
 
     Raises DataError for images smaller than the window (11x11 or 7x7 pixels), UsageError for other types and shapes,
@@ -38,7 +38,7 @@ def compute(*, x: Tensor, y: Tensor, window: Literal["gaussian", "uniform"] = "g
 
 
 metric = Metric(
-    compute=compute,
+    per_pair=per_pair,
     takes="pairs",
     reports={"ssim": "higher"},
     extractor=None,

@@ -10,7 +10,8 @@ K / n (n, n) and the second moments of the normalised features (D, D) have the s
 two is taken. The score grows with the number of images: compare values of equal numbers only.
 
 The error bar is the first-order change of the eigenvalues with the weight of each image. With fewer than four images per
-feature it would be a fifth too small, as an image may have directions of its own; there it is a jackknife over 20 groups.
+feature it would be a fifth too small, as an image may have directions of its own; there it is a jackknife over 20 groups, or
+with fewer than 40 images over the single images. Two images that differ have no error: each alone is one kind.
 """
 
 from __future__ import annotations
@@ -47,9 +48,13 @@ def compute(*, fake: Tensor, order: float = 1.0, seed: int = 0) -> dict[str, Est
     pull -= pull.mean()
     se = float(pull.var() / len(fake)) ** 0.5
     ci, method = normal_interval(value, se), "influence"
-    if len(fake) < DENSE * fake.shape[1] and len(fake) >= 2 * GROUPS and se > 0:
-        first_order, se = se, _jackknife(fake, order, seed)
-        ci, method, pull = student_interval(value, se, GROUPS - 1), "jackknife", pull * (se / first_order)
+    if len(fake) == 2 and value > 1:
+        reason = "without one of two images the other one is a single kind"
+        return {"vendi": Estimate(value=value, n=2, better="higher", reason=reason)}
+    if len(fake) < DENSE * fake.shape[1] and se > 0:
+        groups = GROUPS if len(fake) >= 2 * GROUPS else len(fake)
+        first_order, se = se, _jackknife(fake, order, groups, seed)
+        ci, method, pull = student_interval(value, se, groups - 1), "jackknife", pull * (se / first_order)
     return {
         "vendi": Estimate(
             value=value,
@@ -63,23 +68,23 @@ def compute(*, fake: Tensor, order: float = 1.0, seed: int = 0) -> dict[str, Est
     }
 
 
-def _jackknife(fake: Tensor, order: float, seed: int) -> float:
-    """The error from the scores without each of 20 random groups, which do not depend on the order of the images."""
+def _jackknife(fake: Tensor, order: float, groups: int, seed: int) -> float:
+    """The error from the scores without each of so many random groups, which do not depend on the order of the images."""
     n, width = fake.shape
     group = torch.empty(n, dtype=torch.int64)
-    group[ranks(fake).argsort(stable=True).cpu()] = torch.from_numpy(generator(seed, "vendi/groups").permutation(n)) % GROUPS
+    group[ranks(fake).argsort(stable=True).cpu()] = torch.from_numpy(generator(seed, "vendi/groups").permutation(n)) % groups
     group = group.to(fake.device)
     unit = fake / torch.cat([rows.double().norm(dim=1) for rows in fake.split(CHUNK)]).clamp(min=TINY)[:, None]
     lost = (fake == 0).all(1)
     dual = width <= n
     whole = unit.T @ unit if dual else unit @ unit.T
-    left_out = torch.empty(GROUPS, dtype=torch.float64)
-    for i in range(GROUPS):
+    left_out = torch.empty(groups, dtype=torch.float64)
+    for i in range(groups):
         rest = group != i
         matrix = whole - unit[~rest].T @ unit[~rest] if dual else whole[rest][:, rest]
         values = torch.cat([torch.linalg.eigvalsh(matrix), lost[rest].double().sum()[None]]) / rest.sum()
         left_out[i], _ = _score(values[_positive(values)], order)
-    return float((GROUPS - 1) ** 2 / GROUPS * left_out.var()) ** 0.5
+    return float((groups - 1) ** 2 / groups * left_out.var()) ** 0.5
 
 
 def _score(shares: Tensor, order: float) -> tuple[float, Tensor]:
@@ -140,7 +145,7 @@ metric = Metric(
     min_n=500,
     error_bar=(
         "First-order change of the eigenvalues with the weight of each image (infinitesimal jackknife); with fewer than four "
-        "images per feature a jackknife over 20 random groups of images."
+        "images per feature a jackknife over 20 random groups of images, with fewer than 40 over the images."
     ),
     summary="Vendi Score: effective number of different images, from the eigenvalues of their cosine similarities",
     sees="repeated images, missing modes: variety, without a reference",

@@ -2,9 +2,11 @@
 
     W1 = min over matchings π of the mean over i of |real_i - fake_π(i)|
 
-Exact: by sorting where features have one number, else by linear assignment of equally many images of either side, drawn where
-there are more. Sources: Villani 2009, Optimal Transport, chapter 6; Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875,
-example 1: between two parallel lines at the distance θ it is |θ|, where the Jensen-Shannon divergence is log 2 for all θ but 0.
+Exact: by sorting where features have one number, else by linear assignment of equally many images of either side. Where there
+are more than are matched, they are drawn at random: an image that stands on both sides on both or on neither, so identical
+sets are at distance 0; images of one side only, independently of the other side. Sources: Villani 2009, Optimal Transport,
+chapter 6; Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, example 1: between two parallel lines at the distance θ it
+is |θ|, where the Jensen-Shannon divergence is log 2 for all θ but 0.
 
 Two samples of one distribution are not at distance 0: the value falls with the number of images, and ever more slowly in more
 dimensions. Compare values of equal numbers only.
@@ -21,25 +23,26 @@ from torch import Tensor
 
 from genbench.estimate import Estimate, Influence, normal_interval
 from genbench.metrics._checks import check_pair
-from genbench.metrics._order import ranks
+from genbench.metrics._order import drawn_alike
 from genbench.metrics.base import Metric
-from genbench.seeding import generator
 
 
 def compute(*, real: Tensor, fake: Tensor, images: int = 2000, seed: int = 0) -> dict[str, Estimate]:
     """{"w1": Estimate} of (M, D) and (N, D) features, in their units.
 
     images: of either side that are matched, at most, where D > 1; memory grows with images², time with images³ at worst.
+    details["matched"]: how many that were; with D = 1 all are.
     Raises DataError for fewer than 2 images or numbers that are not finite; IncomparableError for different widths.
     """
     check_pair(real=real, fake=fake, metric="wasserstein")
+    details = {}
     if real.shape[1] == 1:
         value, by_real, by_fake = _sorted(real.flatten().double(), fake.flatten().double())
         se = float(by_real.var() / len(real) + by_fake.var() / len(fake)) ** 0.5
     else:
         size = min(len(real), len(fake), images)
-        some_real = _some(real, size, generator(seed, "wasserstein/real"))
-        some_fake = _some(fake, size, generator(seed, "wasserstein/fake"))
+        some_real, some_fake = drawn_alike(real, fake, size, seed=seed, purpose="wasserstein")
+        details["matched"] = size
         value, u, v = _matched(real[some_real], fake[some_fake])
         se = float((u.var() + v.var()) / size) ** 0.5
         by_real, by_fake = _spread_out(u, some_real, len(real)), _spread_out(v, some_fake, len(fake))
@@ -53,6 +56,7 @@ def compute(*, real: Tensor, fake: Tensor, images: int = 2000, seed: int = 0) ->
             n=len(fake),
             n_real=len(real),
             better="lower",
+            details=details,
             influence=Influence(fake=by_fake, real=by_real),
         )
     }
@@ -70,13 +74,6 @@ def _sorted(real: Tensor, fake: Tensor) -> tuple[float, Tensor, Tensor]:
     pull[order] = upto
     by_real, by_fake = -(pull[: len(real)]), pull[len(real) :]
     return float((ahead.abs() * gaps).sum()), by_real - by_real.mean(), by_fake - by_fake.mean()
-
-
-def _some(features: Tensor, size: int, random: np.random.Generator) -> Tensor:
-    """(size,) indices of images drawn at random, whatever order they are in."""
-    order = ranks(features).argsort(stable=True)
-    drawn = torch.from_numpy(np.sort(random.choice(len(features), size, replace=False)))
-    return order[drawn.to(order.device)]
 
 
 def _matched(real: Tensor, fake: Tensor) -> tuple[float, Tensor, Tensor]:

@@ -10,7 +10,8 @@ All state that training changes lies in parameters or buffers, so that a checkpo
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -99,9 +100,7 @@ class GenerativeModel(nn.Module, abc.ABC):
                 raise catalog.unknown(f"knobs of {type(self).title}", knob, self.knobs)
         device = device_of(self)
         condition = self._condition(n, first) if condition is None else condition
-        was_training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             parts = [
                 self.sample(
                     Noise(seed, range(first + start, first + min(start + batch_size, n)), device=device),
@@ -110,8 +109,6 @@ class GenerativeModel(nn.Module, abc.ABC):
                 ).cpu()
                 for start in range(0, n, batch_size)
             ]
-        finally:
-            self.train(was_training)
         return torch.cat(parts)
 
     def _condition(self, n: int, first: int) -> Condition:
@@ -125,6 +122,18 @@ class GenerativeModel(nn.Module, abc.ABC):
 def device_of(model: nn.Module) -> torch.device:
     """Where a model's parameters and buffers lie."""
     return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, the model is in evaluation mode; afterwards each of its modules is in its own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 @runtime_checkable
@@ -141,6 +150,15 @@ class Scores(Protocol):
         "binarised": of images whose grey values were drawn as bits, other data altogether. Continuous data
         (levels = 0): log density.
         """
+        ...
+
+
+@runtime_checkable
+class Tightens(Scores, Protocol):
+    """Has a variational bound that importance sampling brings nearer to the likelihood."""
+
+    def importance_bound(self, batch: Batch, noise: Noise, draws: int) -> Tensor:
+        """(B,) as `log_prob`: log of the mean of p(x, z) / q(z|x) over `draws` draws of z, tighter the more there are."""
         ...
 
 

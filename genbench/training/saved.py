@@ -47,12 +47,13 @@ def save_model(folder: Path, model: GenerativeModel, *, name: str, args: Mapping
 def load_model(folder: str | Path) -> GenerativeModel:
     """The model in a run's folder, on the CPU, ready to `generate`. Raises DataError where there is none."""
     folder = Path(folder)
+    if not (folder / "model.json").is_file():
+        raise _no_model(folder)
     try:
         facts = json.loads((folder / "model.json").read_text())
         weights = load_file(folder / "model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
-        hint = "name the folder that `genbench train -o` or `genbench run` wrote; an unfinished run has no model yet"
-        raise DataError("E-NO-MODEL", f"no trained model in {folder}: {error}", hint=hint) from error
+        raise DataError("E-NO-MODEL", f"the model in {folder} cannot be read: {error}", hint="train it again") from error
     if facts["schema"] != SCHEMA:
         raise DataError("E-SCHEMA", f"{folder} holds a {facts['schema']}; this version reads {SCHEMA}", hint="update genbench")
     model = build_model(facts["model"], DataSpec(**facts["spec"]), facts["args"])
@@ -65,3 +66,11 @@ def _keywords(kind: type[GenerativeModel]) -> list[str]:
 
     parameters = inspect.signature(kind).parameters.values()
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+def _no_model(folder: Path) -> DataError:
+    if (folder / "config.json").is_file():
+        hint = "repeat the command that began it, and it goes on where it stopped"
+        return DataError("E-NO-MODEL", f"the training in {folder} is not finished", hint=hint)
+    what = f"{folder} holds no trained model" if folder.is_dir() else f"no such folder: {folder}"
+    return DataError("E-NO-MODEL", what, hint="name the folder of one run, which `genbench train -o` or `genbench run` wrote")

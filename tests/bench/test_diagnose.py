@@ -81,8 +81,10 @@ def test_the_same_seed_finds_the_same(runs: Path) -> None:
 
 @pytest.mark.parametrize("name", ["conditional_gan", "gaussian", "points"])
 def test_conditions_closed_forms_and_points(runs: Path, name: str) -> None:
-    found = diagnose(runs / name, n=16, only=["path_length", "interpolation", "memorisation"], device="cpu")
-    assert {finding.diagnostic for finding in found.findings} == {"path_length", "interpolation", "memorisation"}
+    names = ["path_length", "interpolation", *(["memorisation"] if name != "points" else [])]
+    found = diagnose(runs / name, n=16, only=names, device="cpu")
+    assert {finding.diagnostic for finding in found.findings} == set(names)
+    assert ("coordinates" in as_text(found)) == (name == "points")
     assert all(finding.value is not None for finding in found.findings)
 
 
@@ -112,6 +114,29 @@ def test_one_that_fails_stops_no_other(runs: Path, monkeypatch: pytest.MonkeyPat
     assert found.failed == {"path_length": "no luck today"}
     assert [finding.name for finding in found.findings] == ["likelihood_gap"]
     assert "path_length: failed: no luck today" in as_text(found)
+
+
+@pytest.mark.parametrize("part", ["applies", "compute"])
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (torch.linalg.LinAlgError("the matrix is singular\nand more"), "LinAlgError: the matrix is singular"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "OutOfMemoryError: CUDA out of memory"),
+        (AssertionError(), "AssertionError"),
+    ],
+)
+def test_whatever_fails_is_shown_and_the_others_go_on(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception, sentence: str
+) -> None:
+    def fail(asked: object) -> None:
+        raise error
+
+    monkeypatch.setitem(catalog.find("diagnostics", "path_length").__dict__, part, fail)
+    found = diagnose(runs / "vae", n=16, only=["path_length", "likelihood_gap"], device="cpu")
+    assert found.failed == {"path_length": sentence}
+    assert found.skipped == []
+    assert [finding.name for finding in found.findings] == ["likelihood_gap"]
+    assert f"path_length: failed: {sentence}" in as_text(found)
 
 
 def test_names_are_checked_before_anything_is_opened(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from genbench import catalog
 from genbench.bench.grid import LABEL, side_by_side
 from genbench.bench.measure import SAMPLE_SEED
 from genbench.bench.pool import run_apart
@@ -88,6 +89,33 @@ def test_the_quick_diagnostics_of_a_model_s_mechanism_are_recorded(
     assert record.error is None, "a diagnostic that finds no number is no reason to lose a run"
     assert record.diagnostics["active_units"] is None
     assert record.diagnostics["latent_c2st"] is not None
+
+
+@pytest.mark.parametrize("error", [ValueError("too few"), RuntimeError("CUDA out of memory")])
+@pytest.mark.parametrize("part", ["applies", "compute"])
+def test_no_failure_of_a_diagnostic_costs_the_model_or_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
+) -> None:
+    def fail(asked: object) -> None:
+        assert (run / "model.safetensors").is_file(), "the model is saved first"
+        raise error
+
+    run = tmp_path / "vae" / "seed0"
+    with monkeypatch.context() as patched:
+        patched.setitem(catalog.find("diagnostics", "posterior_collapse").__dict__, part, fail)
+        _, record = run_suite(small(entries=[{"model": "vae"}]), "small", tmp_path, device="cpu")
+    assert record.error is None
+    assert record.final is not None
+    assert record.diagnostics["active_units"] is None
+    assert record.diagnostics["latent_c2st"] is not None
+    why = (run / "diagnostics-error.txt").read_text()
+    assert "posterior_collapse:" in why
+    assert str(error) in why
+    load_model(run)
+    (run / "result.json").unlink()
+    _, again = run_suite(small(entries=[{"model": "vae"}]), "small", tmp_path, device="cpu")
+    assert again.diagnostics["active_units"] is not None
+    assert not (run / "diagnostics-error.txt").exists()
 
 
 def test_only_the_first_seed_measures_the_untrained(runs: tuple[Path, list[Record]]) -> None:

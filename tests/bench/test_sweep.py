@@ -12,8 +12,10 @@ from genbench import catalog
 from genbench.bench import measure
 from genbench.bench import sweep as sweeps
 from genbench.bench.by_hand import train_by_hand
-from genbench.bench.record import Measurement, Quality
-from genbench.bench.sweep import Curve, Point, as_text, covered_area, summarised, sweep
+from genbench.bench.record import Measurement, Quality, Record, Value
+from genbench.bench.runner import run_suite
+from genbench.bench.suite import Suite
+from genbench.bench.sweep import Curve, Point, as_text, covered_area, summarised, sweep, traded
 from genbench.errors import SetupError, UsageError
 from genbench.training.budget import Budget
 
@@ -55,12 +57,23 @@ def test_less_truncation_reaches_more_of_the_data(curve: tuple[Curve, Path]) -> 
     assert found.summary.least in VALUES[1:]
 
 
-def test_the_samples_are_those_of_a_benchmark(gan: Path, curve: tuple[Curve, Path]) -> None:
-    opened = sweeps.open_run(gan, data=None, device=measure.torch.device("cpu"))
-    suite = sweeps._measured_as(opened, None)
-    samples = measure.sample(opened.model, 100, opened.dataset.test, {"truncation": 1.0}, seed=0).samples
-    quality = measure.quality(samples, suite, opened.dataset, measure.torch.device("cpu"))
-    assert quality.values() == curve[0].points[1].quality.values()
+def test_a_point_is_what_a_benchmark_records_of_the_model_at_that_value(tmp_path: Path) -> None:
+    table = {
+        "version": 1,
+        "title": "One",
+        "dataset": "digits",
+        "metrics": list(sweeps.METRICS),
+        "num_images": 60,
+        "budget": {"steps": 4},
+        "entries": [{"model": "gan", "args": dict(catalog.find("models", "gan").tiny), "knobs": {"truncation": 0.3}}],
+    }
+    run_suite(Suite.model_validate(table), "one", tmp_path / "runs", device="cpu")
+    run = tmp_path / "runs" / "gan" / "seed0"
+    recorded = Record.load(run).final
+    assert recorded is not None
+    found = sweep(run, tmp_path / "curve", values=VALUES[:2], n=60, device="cpu")
+    assert found.points[0].quality.values() == recorded.values()
+    assert found.points[1].quality.values() != recorded.values()
 
 
 def test_finished_values_are_not_measured_again(gan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +178,42 @@ def test_without_its_metrics_the_summary_is_silent() -> None:
     summary = summarised([Point(value=knob, evaluations=1, seconds=0.0, quality=point) for knob in (1.0, 2.0, 3.0)])
     assert (summary.least, summary.as_good, summary.area) == (None, [], None)
     assert summary.spearman == {"kd@tiny": None}  # constant
+
+
+def test_points_without_precision_or_recall_are_left_out_and_named(
+    curve: tuple[Curve, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = planted([(0.5, 9.0, 0.9, 0.1), (1.0, 4.0, 0.7, 0.4), (2.0, 3.0, 0.6, 0.6)])
+    every = summarised(points)
+    assert every.left_out == []
+    original = Quality.values
+
+    def missing(quality: Quality) -> dict[str, Value]:
+        lost = {"precision@tiny": None} if quality is points[1].quality else {}
+        return {name: value._replace(value=lost.get(name, value.value)) for name, value in original(quality).items()}
+
+    monkeypatch.setattr(Quality, "values", missing)
+    found = summarised(points)
+    assert found.left_out == [1.0]
+    assert found.area == summarised([points[0], points[2]]).area
+    text = as_text(curve[0].model_copy(update={"summary": found, "points": points}))
+    assert "not in that area, for want of precision or recall: truncation = 1" in text
+
+
+def test_without_any_value_nothing_is_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = planted([(0.5, 9.0, 0.9, 0.1), (1.0, 4.0, 0.7, 0.4), (2.0, 3.0, 0.6, 0.6)])
+    original = Quality.values
+    nothing = lambda quality: {name: value._replace(value=None) for name, value in original(quality).items()}  # noqa: E731
+    monkeypatch.setattr(Quality, "values", nothing)
+    summary = summarised(points)
+    assert (summary.least, summary.area, summary.left_out) == (None, None, [0.5, 1.0, 2.0])
+    assert set(summary.spearman.values()) == {None}
+
+
+def test_precision_and_recall_are_of_one_extractor() -> None:
+    assert traded(["recall@dinov2", "precision@tiny", "fd@tiny", "recall@tiny"]) == ("precision@tiny", "recall@tiny")
+    assert traded(["precision", "recall@tiny", "recall"]) == ("precision", "recall")
+    assert traded(["precision@tiny", "recall@dinov2"]) is None
 
 
 def test_text_has_a_line_for_each_value(curve: tuple[Curve, Path]) -> None:

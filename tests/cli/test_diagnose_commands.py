@@ -24,7 +24,7 @@ def test_diagnose_prints_text(gan: Path, capsys: Capture) -> None:
     arguments = ["diagnose", str(gan), "-n", "24", "--only", "path_length,sharpness_gap", "--device", "cpu", "-q"]
     assert run(arguments) == 0  # also where something is unusual
     printed = capsys.readouterr()
-    assert "GAN on digits, 24 images of each kind" in printed.out
+    assert "GAN on digits, 24 samples, 24 test images" in printed.out
     assert "path_length_ratio" in printed.out
     assert "! sharpness_gap" in printed.out
     assert "Try:" in printed.out

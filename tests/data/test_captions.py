@@ -64,7 +64,9 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("c.csv", "", "the header of c.csv has none of name, file_name, image"),
+        ("c.csv", "", "c.csv is empty"),
+        ("c.csv", "name;caption\na.png;red\n", "c.csv separates its columns otherwise than with commas"),
+        ("c.csv", "filename,caption\n", "none of name, file_name, image; there is: filename, caption"),
         ("c.csv", "image,label\n0.png,dog\n", "the header of c.csv has none of caption, text, prompt"),
         ("c.csv", "image,name,text\n", "the header of c.csv has image and name"),
         ("c.csv", "image,text\n", "c.csv holds no captions"),

@@ -50,7 +50,8 @@ def test_a_share_of_draws_that_explode_is_counted() -> None:
     exact = model.from_latents
 
     def exploding(z: Tensor, condition: Condition) -> Tensor:
-        return exact(z, condition) / (z[:, :1, None, None] < 1)  # 16 % of the draws, and of test images none
+        # 16 % of the draws explode, and the test images whose first latent is as large
+        return exact(z, condition) / (z[:, :1, None, None] < 1)
 
     model.from_latents = exploding  # type: ignore[method-assign]
     found = measured("invertibility", subject_of(model, test=digits()[1], n=400))["not_finite"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,17 +10,17 @@ import torch
 from known_subjects import DIGITS, PLANE, continuous, digits, measured, subject_of
 from torch import nn
 
-from genbench.diagnostics.lipschitz import operator_norm
+from genbench.diagnostics.lipschitz import largest_singular_value, operator_norm
 from genbench.models.gan.dcgan import DCGAN
 from genbench.models.gan.gan import GAN
 from genbench.models.gan.wgan_gp import WGANGP
 
-LAYERS: list[tuple[nn.Module, tuple[int, ...]]] = [
-    (nn.Linear(7, 5), (7,)),
-    (nn.Conv2d(2, 3, 4, 2, 1), (2, 8, 8)),
-    (nn.Conv2d(3, 2, 3, padding=1, bias=False), (3, 6, 5)),
-    (nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=2), (4, 6, 6)),
-    (nn.Conv3d(1, 2, 3, padding=1), (1, 3, 5, 5)),
+LAYERS: list[tuple[Callable[[], nn.Module], tuple[int, ...]]] = [
+    (lambda: nn.Linear(7, 5), (7,)),
+    (lambda: nn.Conv2d(2, 3, 4, 2, 1), (2, 8, 8)),
+    (lambda: nn.Conv2d(3, 2, 3, padding=1, bias=False), (3, 6, 5)),
+    (lambda: nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=2), (4, 6, 6)),
+    (lambda: nn.Conv3d(1, 2, 3, padding=1), (1, 3, 5, 5)),
 ]
 
 
@@ -28,16 +29,42 @@ def plane() -> GAN:
     return GAN(PLANE, hidden=8, latent=4)
 
 
-@pytest.mark.parametrize(("layer", "shape"), LAYERS)
-def test_a_norm_is_the_largest_singular_value_of_the_layer_s_matrix(layer: nn.Module, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("build", "shape"), LAYERS)
+def test_a_norm_is_the_largest_singular_value_of_the_layer_s_matrix(
+    build: Callable[[], nn.Module], shape: tuple[int, ...], seed: int
+) -> None:
+    torch.manual_seed(seed)
+    layer = build().double()
     subject = subject_of(plane(), test=continuous(torch.zeros(2, 2)))
     size = torch.Size(shape)
-    inputs = torch.eye(size.numel()).view(-1, *size)
+    inputs = torch.eye(size.numel(), dtype=torch.float64).view(-1, *size)
     with torch.no_grad():
-        matrix = (layer(inputs) - layer(0 * inputs)).flatten(1).double()
+        matrix = (layer(inputs) - layer(0 * inputs)).flatten(1)
     largest = float(torch.linalg.svdvals(matrix)[0])
-    assert operator_norm(subject, layer, size) == pytest.approx(largest, rel=5e-3)
-    assert operator_norm(subject, layer, size) <= largest * (1 + 1e-6)
+    assert operator_norm(subject, layer, size) == pytest.approx(largest, rel=1e-5)
+    assert operator_norm(subject, layer, size) <= largest * (1 + 1e-9)
+
+
+def test_singular_values_that_crowd_at_the_top_are_told_apart() -> None:
+    """Values 1, 0.99, 0.98, ...: the largest leads the next by a hundredth, and hundreds are to be told apart."""
+    scales = 1 - torch.arange(400, dtype=torch.float64) / 400
+    for seed in range(5):
+        start = torch.randn(400, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        assert largest_singular_value(lambda v: 3 * scales * v, start) == pytest.approx(3, rel=1e-5)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.Linear])
+def test_weights_that_are_not_finite_leave_no_norm(kind: type[nn.Module], broken: float) -> None:
+    torch.manual_seed(0)
+    model, (_, test) = WGANGP(DIGITS, channels=4, latent=4), digits()
+    layer = next(module for module in model.critic.modules() if isinstance(module, kind))
+    with torch.no_grad():
+        layer.weight.view(-1)[0] = broken  # type: ignore[operator]
+    found = measured("lipschitz", subject_of(model, test=test, n=16))["critic_norm"]
+    assert found.value is None
+    assert found.reason == "some weights are not finite"
 
 
 def test_a_layer_of_zeros_has_norm_zero() -> None:

@@ -23,9 +23,10 @@ def arc_speeds(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 def test_a_linear_generator_moves_as_fast_as_its_latent() -> None:
     matrix = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
-    found, chords = squared_speeds(subject(Linear(matrix), points()))
-    a, b = (Noise(1_000 * purpose, range(200)).normal(2).double() for purpose in (1, 2))
-    t = Noise(3_000, range(200)).uniform().double() * (1 - STEP)
+    whole = subject(Linear(matrix), points())
+    found, chords = squared_speeds(whole)
+    a, b = (whole.noise(200, f"path_length/{end}").normal(2).double() for end in ("start", "end"))
+    t = whole.noise(200, "path_length/place").uniform().double() * (1 - STEP)
     torch.testing.assert_close(found, 4 * arc_speeds(a, b, t), rtol=0.02, atol=0.02)
     torch.testing.assert_close(chords, 4 * (a - b).square().sum(1), rtol=1e-5, atol=1e-5)
 

@@ -32,7 +32,7 @@ from genbench.evaluation.request import parse, parse_all
         ("ssim", "tiny", "ssim:gaussian/1"),
         ("lpips:vgg", "tiny", "lpips:vgg/1"),
         ("sharpness", None, "sharpness/1"),
-        ("cmmd", "tiny", "cmmd:l14-336/1"),
+        ("cmmd", "tiny", "cmmd:l14-336-square/1"),
         ("cmmd:l14", None, "cmmd:l14/1"),
         ("clip_score", None, "clip_score:b32:hessel/1"),
         ("fd@dinov2:b14", None, "fd@dinov2:b14/1"),
@@ -92,11 +92,29 @@ def test_what_else_a_metric_needs_is_asked_for(metric: str, message: str) -> Non
     assert "--" in caught.value.hint
 
 
+def test_a_string_is_a_list_and_an_empty_list_is_none() -> None:
+    requests = parse_all("fd,kd", "tiny", "fp32", given={"a reference"})
+    assert [request.protocol for request in requests] == ["fd@tiny/1", "kd@tiny/1"]
+    with pytest.raises(UsageError, match="an empty list"):
+        parse_all([], "tiny", "fp32", given={"a reference"})
+
+
+def test_who_has_no_way_to_give_more_is_not_told_to_add_an_option() -> None:
+    with pytest.raises(UsageError, match="needs more than the images and a reference") as caught:
+        parse_all(["ssim"], None, "fp32", given={"a reference"}, can_take=("features",))
+    assert "--" not in caught.value.hint
+
+
 def test_with_pairs_the_default_is_what_pairs_allow() -> None:
     labels = [request.label for request in parse_all(None, "tiny", "fp32", given={"paired images"})]
     assert labels == ["ssim", "psnr", "l1", "l2"]
     labels = [request.label for request in parse_all(None, "tiny", "fp32", given={"paired images", "a reference"})]
     assert labels == ["ssim", "psnr", "l1", "l2", "fd", "kd", "inception_score", "prdc"]
+
+
+def test_with_captions_the_default_reads_them() -> None:
+    labels = [request.label for request in parse_all(None, "tiny", "fp32", given={"captions"})]
+    assert labels == ["clip_score"]
 
 
 def test_videos_and_places_that_make_no_sense_are_refused() -> None:

@@ -70,7 +70,9 @@ def test_an_ending_is_no_other_image(tmp_path: Path, digits: NDArray[np.uint8]) 
 def test_missing_partners_are_named_and_may_be_left_out(tmp_path: Path, digits: NDArray[np.uint8]) -> None:
     one = save(tmp_path / "one", digits[:110])
     other = save(tmp_path / "other", digits[5:115], [f"{index:03d}.png" for index in range(5, 115)])
-    with pytest.raises(DataError, match=r"other lacks 5 of 110: 000.png.*; one lacks 5 of 110: 110.png") as caught:
+    with pytest.raises(
+        DataError, match=r"missing in the paired images \(other\): 5 of 110 \(000.*; missing in one: 5 of 110 \(110"
+    ) as caught:
         genbench.evaluate(one, paired=other, metrics=["l1"])
     assert "--on-bad skip" in caught.value.hint
     result = genbench.evaluate(one, paired=other, metrics=["l1"], on_bad="skip")
@@ -90,12 +92,29 @@ def test_pairs_of_two_sizes_or_of_one_name_are_refused(tmp_path: Path, digits: N
         genbench.evaluate(twins, paired=single, metrics=["l1"])
 
 
-def test_what_nobody_asked_for_is_left_out_where_images_are_too_small(digits: NDArray[np.uint8]) -> None:
-    result = genbench.evaluate(digits[:120], paired=digits[:120])
-    assert [metric.name for metric in result.metrics] == ["psnr", "l1", "l2"]
-    assert "ssim with the gaussian window needs images of at least 11x11" in result.warnings[-1].text
-    with pytest.raises(DataError, match="11x11"):
-        genbench.evaluate(digits[:120], paired=digits[:120], metrics=["ssim"])
+def test_images_too_small_for_a_window_say_what_fits(digits: NDArray[np.uint8]) -> None:
+    with pytest.raises(DataError, match="ssim with the gaussian window needs images of at least 11x11") as caught:
+        genbench.evaluate(digits[:120], paired=digits[:120])
+    assert "uniform" in caught.value.hint
+
+
+def test_mistakes_are_found_before_anything_is_decoded(tmp_path: Path, digits: NDArray[np.uint8]) -> None:
+    seen: list[str] = []
+
+    def watch(task: str, done: int, total: int) -> None:
+        seen.append(task)
+
+    other = save(tmp_path / "other", digits[:40], [f"x{index}.png" for index in range(40)])
+    options = {"ref": "digits/train", "allow_small": True, "progress": watch}
+    wrong = (
+        {"metrics": ["intra_fid@tiny"], "labels": [1, 2]},
+        {"metrics": ["l1", "fd@tiny"], "paired": other},
+        {"metrics": ["attribute_accuracy", "fd@tiny"], "captions": ["", *["a red circle"] * 39]},
+    )
+    for mistake in wrong:
+        with pytest.raises(DataError):
+            genbench.evaluate(digits[:40], **options, **mistake)  # type: ignore[arg-type]
+    assert not [task for task in seen if task.startswith("features")]
 
 
 def test_a_pair_that_cannot_be_decoded_is_left_out_as_a_pair(tmp_path: Path, digits: NDArray[np.uint8]) -> None:
@@ -124,7 +143,7 @@ def test_own_pairs_are_disjoint_of_one_class_and_in_no_order(digits: NDArray[np.
 
     def pairs(order: NDArray[np.int64]) -> set[frozenset[int]]:
         collection = Collection.look(digits[:300][order], Policy(), execution)
-        found = own_pairs(collection, {place: classes[position] for place, position in enumerate(order)})
+        found = own_pairs(collection, [classes[position] for position in order])
         both = list(zip(found.first_positions, found.second_positions, strict=True))
         return {frozenset((int(order[i]), int(order[j]))) for i, j in both}
 

@@ -90,6 +90,31 @@ def test_pixels_are_those_of_the_published_code(size: tuple[int, int]) -> None:
     assert torch.equal(clip.preprocess(images, 224), expected)
 
 
+@pytest.mark.parametrize("size", [(256, 256), (101, 480), (300, 907), (60, 60), (233, 331)])
+def test_the_square_first_as_cmmds_code_has_it(size: tuple[int, int]) -> None:
+    images = noise(*size)
+    side, (height, width) = min(size), size
+    top, left = (height - side) // 2, (width - side) // 2
+
+    def published(image: Tensor) -> Tensor:
+        picture = Image.fromarray(image.permute(1, 2, 0).numpy()).crop((left, top, left + side, top + side))
+        resized = picture.resize((224, 224), resample=Image.Resampling.BICUBIC)
+        return Compose([ToTensor(), Normalize(clip.MEAN, clip.STD)])(resized)
+
+    found = clip.preprocess(images, 224, square_first=True)
+    assert torch.equal(found, torch.stack([published(image) for image in images]))
+    assert torch.equal(found, clip.preprocess(images, 224)) == (height == width)
+
+
+def test_the_variant_of_cmmd_prepares_pictures_as_its_code(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(VARIANTS, "small", replace(VARIANTS["small"], square_first=True))
+    square, images = load(weights), noise(60, 100)
+    assert square.identity.preprocess == "small,centre-square,pil-bicubic-uint8-64,x/255,clip-mean-std"
+    middle = load(weights)(images[..., 20:80].contiguous(), ["pool"])["pool"]
+    torch.testing.assert_close(square(images, ["pool"])["pool"], middle)
+    assert VARIANTS["l14-336-square"] == replace(VARIANTS["l14-336"], square_first=True)
+
+
 def test_blocks_of_images_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     images = noise(50, 40, count=7)
     whole = clip.preprocess(images, 64)
@@ -125,11 +150,11 @@ def test_shapes_and_independence_of_the_batch(weights: Path, monkeypatch: pytest
 
 def test_what_describes_it(weights: Path) -> None:
     extractor = load(weights)
-    assert Clip.inputs == ("b32", "l14", "l14-336")
+    assert Clip.inputs == ("b32", "l14", "l14-336", "l14-336-square")
     assert not extractor.training
     assert extractor.identity.weights_sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert extractor.identity.preprocess == "small,pil-bicubic-uint8-64-shorter-side,centre-crop,x/255,clip-mean-std"
-    for variant in ("b32", "l14", "l14-336"):
+    for variant in Clip.inputs:
         asset = VARIANTS[variant].weights
         assert len(asset.sha256) == 64
         assert all(asset.sha256 in url for url in asset.urls)

@@ -192,3 +192,14 @@ def test_wrong_weights_and_precisions_are_refused(tmp_path: Path) -> None:
         load(saved(state | {"register_tokens": torch.zeros(1, 4, 64)}, tmp_path))
     with pytest.raises(SetupError, match="weights of another network"):
         DinoV2.load(input="b14", precision="fp32", weights=saved(state, tmp_path))
+
+
+def test_a_file_without_a_published_hash_is_told_of_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENBENCH_OFFLINE", "1")
+    dinov2._say_unverified.cache_clear()
+    for _ in range(2):
+        with pytest.raises(SetupError):
+            DinoV2.load(input="b14", precision="fp32", weights=None)
+    assert caplog.text.count("no published hash") == 1

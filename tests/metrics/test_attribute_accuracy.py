@@ -10,7 +10,7 @@ from genbench.data.sets import _scene
 from genbench.data.sets._scene import COLOURS, Description, Seen
 from genbench.data.sets.shapes import Shapes
 from genbench.errors import DataError, UsageError
-from genbench.estimate import Estimate, wilson_interval
+from genbench.estimate import Estimate, clustered_share_interval, wilson_interval
 from genbench.metrics import attribute_accuracy
 
 RIGHT = dict.fromkeys(attribute_accuracy.metric.reports, 1.0) | {"binding_errors": 0.0}
@@ -140,6 +140,11 @@ def test_pictures_of_one_caption_are_one_group() -> None:
     estimate = measure(shown, asked)["shape_accuracy"]
     assert estimate.method == "clusters"
     assert estimate.ci == pytest.approx(wilson_interval(0.75, 384), rel=2e-3)
+    few = [scene for scene in distinct()[:4] for _ in range(10)]
+    shown = [Description(()) if place < 10 else scene for place, scene in enumerate(few)]
+    four = measure(shown, few)["shape_accuracy"]
+    assert four.ci == clustered_share_interval(0.75, 0.25, 4)  # three of four prompts
+    assert four.ci[0] < wilson_interval(0.75, 3)[0]
     one = measure([ASKED] * 50, [ASKED] * 50)["shape_accuracy"]
     assert one.se is None
 

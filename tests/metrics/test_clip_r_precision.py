@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genbench import seeding
 from genbench.errors import DataError
-from genbench.estimate import Estimate, wilson_interval
+from genbench.estimate import Estimate, clustered_share_interval, wilson_interval
 from genbench.metrics import clip_r_precision
 
 DIM = 24
@@ -134,6 +134,17 @@ def test_what_a_network_cannot_tell_apart_is_not_found() -> None:
         images=torch.ones(50, DIM), captions=prompts(50), embed=lambda texts: torch.ones(len(texts), DIM)
     )["clip_r_precision"]
     assert float(same) == 0
+
+
+def test_the_interval_of_few_prompts_stays_between_0_and_1() -> None:
+    captions = [caption for caption in prompts(4) for _ in range(3)]
+    images = pictures(captions, 0.3)
+    estimate = measure(torch.cat([images[:1], images[3:4], images[2:]]), captions)  # one picture of the first prompt is wrong
+    assert 0.8 < float(estimate) < 1
+    assert estimate.se is not None
+    assert estimate.ci == clustered_share_interval(float(estimate), estimate.se, 4)
+    assert estimate.ci[1] <= 1
+    assert float(estimate) + 2 * estimate.se > 1
 
 
 def test_few_captions() -> None:

@@ -17,7 +17,7 @@ def features(n: int = 6, dim: int = 16, seed: int = 0) -> Tensor:
 
 
 def both(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    found = feature_distance.compute(x=x, y=y)
+    found = feature_distance.per_pair(x=x, y=y)
     assert found.keys() == feature_distance.metric.reports.keys()
     return found["feature_l2"], found["feature_cosine"]
 
@@ -63,16 +63,16 @@ def test_rise_with_a_growing_drift() -> None:
 
 @pytest.mark.parametrize("metric", [feature_distance, lpips])
 def test_what_is_refused(metric: object) -> None:
-    compute = metric.metric.compute  # type: ignore[attr-defined]
+    per_pair = metric.metric.per_pair  # type: ignore[attr-defined]
     x = features()
     with pytest.raises(UsageError, match=r"takes features \(B, D\), not \(6, 4, 4\)"):
-        compute(x=x.view(6, 4, 4), y=x.view(6, 4, 4))
+        per_pair(x=x.view(6, 4, 4), y=x.view(6, 4, 4))
     with pytest.raises(IncomparableError, match=r"\(6, 16\) and \(6, 5\)"):
-        compute(x=x, y=x[:, :5])
+        per_pair(x=x, y=x[:, :5])
     with pytest.raises(DataError, match="at least one pair"):
-        compute(x=x[:0], y=x[:0])
+        per_pair(x=x[:0], y=x[:0])
     bad = x.clone()
     bad[2, 3] = float("nan")
     for one, other in ((x, bad), (bad, x)):
         with pytest.raises(DataError, match="pair 2 of 6 has features that are not finite"):
-            compute(x=one, y=other)
+            per_pair(x=one, y=other)

@@ -98,6 +98,17 @@ def test_error_bar_is_hardly_wider_than_the_plain_distance_has() -> None:
     assert "exact" in (known.reason or "")
 
 
+def test_identical_sets_have_no_error_bar() -> None:
+    """Their subsets are parts of the reference: the fit ends below 0 whatever chance does."""
+    fake = sample(400, 8, 1)
+    same = fd_infinity(FeatureSet(features=fake), fake)
+    assert -0.3 < float(same) < 0
+    assert same.se is None
+    assert same.ci is None
+    assert "the same" in (same.reason or "")
+    assert fd_infinity(FeatureSet(features=fake), fake + 1e-3).se is not None
+
+
 def test_grows_with_a_planted_shift() -> None:
     fake = sample(400, 8, 1)
     values = [float(fd_infinity(exact(8), fake + step)) for step in (0, 0.1, 0.3, 1)]

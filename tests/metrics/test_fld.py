@@ -124,7 +124,8 @@ def test_the_error_bar_is_that_of_the_mean_over_held_out_images() -> None:
     real, held_out, fake = sample(300, 0), sample(400, 1), sample(300, 2)
     estimate = measure(real, held_out, fake)
     assert estimate.se is not None
-    assert (estimate.n, estimate.n_real, estimate.method) == (300, 400, "mean")
+    assert (estimate.n, estimate.n_real, estimate.method) == (300, 300, "mean")
+    assert estimate.details["held_out"] == 400
     assert 0.1 < estimate.se < 3
 
 

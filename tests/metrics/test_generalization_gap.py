@@ -10,6 +10,7 @@ from torch import Tensor
 from genbench.errors import DataError, IncomparableError
 from genbench.estimate import Estimate
 from genbench.metrics import fid, generalization_gap
+from genbench.metrics._order import subsample
 from genbench.metrics.base import FeatureSet
 
 
@@ -93,10 +94,10 @@ def test_the_seed_draws_the_larger_reference() -> None:
     real, held_out, fake = sample(400, 0), sample(250, 1), sample(200, 2)
     assert float(measure(real, held_out, fake, seed=0)) != float(measure(real, held_out, fake, seed=1))
     numbers = torch.arange(400.0)[:, None]
-    drawn = generalization_gap.subsample(numbers, 250, seed=0, purpose="test")
+    drawn = subsample(numbers, 250, seed=0, purpose="test")
     assert len(drawn.unique()) == 250
     assert torch.equal(drawn, drawn.sort(0).values)
-    assert generalization_gap.subsample(numbers, 400, seed=0, purpose="test") is numbers
+    assert subsample(numbers, 400, seed=0, purpose="test") is numbers
 
 
 def test_what_cannot_be_measured() -> None:

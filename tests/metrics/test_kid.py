@@ -127,3 +127,10 @@ def test_the_rbf_protocol_sees_a_planted_shift() -> None:
     ]
     assert values == sorted(values)
     assert values[-1] > 100 * abs(values[0])
+
+
+@pytest.mark.parametrize("settings", [{}, {"subsets": 3, "subset_size": 20}])
+def test_features_whose_kernel_overflows_are_named(settings: dict[str, int]) -> None:
+    with pytest.raises(DataError, match=r"kernel of kid overflows: features reach \d\.\d+e\+3") as caught:
+        kid.compute(real=sample(40, 0) * 1e30, fake=sample(40, 1), **settings)
+    assert caught.value.code == "E-NON-FINITE"

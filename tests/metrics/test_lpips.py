@@ -14,7 +14,7 @@ def features(n: int = 6, dim: int = 16, seed: int = 0) -> Tensor:
 
 
 def value(x: Tensor, y: Tensor) -> Tensor:
-    return lpips.compute(x=x, y=y)["lpips"]
+    return lpips.per_pair(x=x, y=y)["lpips"]
 
 
 def test_the_squared_distance_in_float64() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genbench import catalog
-from genbench.errors import UsageError
+from genbench.errors import DataError, IncomparableError, UsageError
 from genbench.evaluation.request import parse
 from genbench.metrics.mode_coverage import REACH, mode_coverage
 
@@ -48,6 +48,15 @@ def test_samples_nowhere_find_nothing() -> None:
     found = mode_coverage(fake=torch.full((100, 2), 9.0), modes=GRID, sigma=SIGMA)
     assert found["modes_found"].value == 0
     assert found["high_quality"].value == 0
+
+
+def test_what_cannot_be_counted() -> None:
+    with pytest.raises(DataError, match="at least 1 fake images, got 0"):
+        mode_coverage(fake=torch.zeros(0, 2), modes=GRID, sigma=SIGMA)
+    with pytest.raises(DataError, match="1 of 10 fake images"):
+        mode_coverage(fake=drawn(GRID, 10).index_fill(0, torch.tensor(3), math.nan), modes=GRID, sigma=SIGMA)
+    with pytest.raises(IncomparableError, match="2 features each and the fake ones 3"):
+        mode_coverage(fake=torch.zeros(5, 3), modes=GRID, sigma=SIGMA)
 
 
 def test_it_is_no_metric_of_images() -> None:

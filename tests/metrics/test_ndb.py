@@ -53,6 +53,11 @@ def test_k_means_of_fewer_distinct_points_than_bins() -> None:
     assert len(k_means(torch.eye(3).repeat(20, 1), 10, generator(0, "test"))) == 3
     got = measure(torch.eye(3).repeat(20, 1), torch.eye(3).repeat(9, 1), bins=10)
     assert got["ndb"].details["bins"] == 3
+    kinds = sample(3, 7, dim=64)  # products of such numbers are not exact
+    real = kinds[torch.arange(1000) % 3]
+    assert len(k_means(real, 100, generator(0, "test"))) == 3
+    lost = compute(real=real, fake=kinds[torch.arange(900) % 2])
+    assert lost["ndb"].details == {"bins": 3, "missing": pytest.approx(1 / 3), "crowded": pytest.approx(2 / 3)}
 
 
 def test_equals_tests_and_divergence_of_the_counts() -> None:

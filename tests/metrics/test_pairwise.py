@@ -29,11 +29,11 @@ def collapsed(modes: int, count: int = 48) -> tuple[Tensor, Tensor]:
 
 def test_they_are_the_metrics_of_pairs() -> None:
     x, y = images(3), images(3, seed=1)
-    alike = pairwise_ms_ssim.compute(x=x, y=y, **SMALL)["pairwise_ms_ssim"]
-    assert torch.equal(alike, ms_ssim.compute(x=x, y=y, **SMALL)["ms_ssim"])
+    alike = pairwise_ms_ssim.per_pair(x=x, y=y, **SMALL)["pairwise_ms_ssim"]
+    assert torch.equal(alike, ms_ssim.per_pair(x=x, y=y, **SMALL)["ms_ssim"])
     a, b = x.flatten(1).float(), y.flatten(1).float()
-    apart = pairwise_lpips.compute(x=a, y=b)["pairwise_lpips"]
-    assert torch.equal(apart, lpips.compute(x=a, y=b)["lpips"])
+    apart = pairwise_lpips.per_pair(x=a, y=b)["pairwise_lpips"]
+    assert torch.equal(apart, lpips.per_pair(x=a, y=b)["lpips"])
 
 
 @pytest.mark.parametrize("metric", [pairwise_ms_ssim.metric, pairwise_lpips.metric])
@@ -49,8 +49,8 @@ def test_fewer_modes_are_more_alike() -> None:
     alike, apart = [], []
     for modes in (48, 8, 3, 1):
         i, j = collapsed(modes)
-        alike.append(float(pairwise_ms_ssim.compute(x=pool[i], y=pool[j], **SMALL)["pairwise_ms_ssim"].mean()))
-        apart.append(float(pairwise_lpips.compute(x=vectors[i], y=vectors[j])["pairwise_lpips"].mean()))
+        alike.append(float(pairwise_ms_ssim.per_pair(x=pool[i], y=pool[j], **SMALL)["pairwise_ms_ssim"].mean()))
+        apart.append(float(pairwise_lpips.per_pair(x=vectors[i], y=vectors[j])["pairwise_lpips"].mean()))
     assert alike == sorted(alike)
     assert apart == sorted(apart, reverse=True)
     assert alike[-1] == 1
@@ -61,4 +61,4 @@ def test_fewer_modes_are_more_alike() -> None:
 def test_the_default_protocol_is_for_large_images() -> None:
     x = images(2)
     with pytest.raises(DataError, match="at least 176x176 pixels"):
-        pairwise_ms_ssim.compute(x=x, y=x, **pairwise_ms_ssim.metric.protocols[""])
+        pairwise_ms_ssim.per_pair(x=x, y=x, **pairwise_ms_ssim.metric.protocols[""])

@@ -15,11 +15,11 @@ def images(count: int = 4, size: int = 16, seed: int = 0) -> Tensor:
 
 
 def absolute(x: Tensor, y: Tensor) -> Tensor:
-    return l1.compute(x=x, y=y)["l1"]
+    return l1.per_pair(x=x, y=y)["l1"]
 
 
 def squared(x: Tensor, y: Tensor) -> Tensor:
-    return l2.compute(x=x, y=y)["l2"]
+    return l2.per_pair(x=x, y=y)["l2"]
 
 
 def test_the_unit_is_the_whole_range() -> None:

@@ -21,7 +21,7 @@ def noisy(clean: Tensor, sigma: float, seed: int = 1) -> Tensor:
 
 
 def value(x: Tensor, y: Tensor, cap: float = 60.0) -> Tensor:
-    return psnr.compute(x=x, y=y, cap=cap)["psnr"]
+    return psnr.per_pair(x=x, y=y, cap=cap)["psnr"]
 
 
 def test_the_formula() -> None:
@@ -68,17 +68,17 @@ def test_falls_with_growing_noise() -> None:
 
 @pytest.mark.parametrize("metric", [psnr, l1, l2, ssim, ms_ssim])
 def test_what_is_refused(metric: object) -> None:
-    compute, name = metric.metric.compute, metric.metric.compute.__module__.rpartition(".")[2]  # type: ignore[attr-defined]
+    per_pair, name = metric.metric.per_pair, metric.metric.per_pair.__module__.rpartition(".")[2]  # type: ignore[attr-defined]
     x = images()
     with pytest.raises(UsageError, match=rf"{name} takes uint8 images in \[0, 255\], not torch.float32"):
-        compute(x=x / 255, y=x / 255)
+        per_pair(x=x / 255, y=x / 255)
     with pytest.raises(UsageError, match="takes uint8"):
-        compute(x=x, y=x.int())
+        per_pair(x=x, y=x.int())
     with pytest.raises(UsageError, match=r"takes images \(B, 3, H, W\), not \(4, 1, 16, 16\)"):
-        compute(x=x[:, :1], y=x[:, :1])
+        per_pair(x=x[:, :1], y=x[:, :1])
     with pytest.raises(IncomparableError, match=r"\(4, 3, 16, 16\) and \(4, 3, 16, 8\)"):
-        compute(x=x, y=x[..., :8])
+        per_pair(x=x, y=x[..., :8])
     with pytest.raises(IncomparableError):
-        compute(x=x, y=x[:1])
+        per_pair(x=x, y=x[:1])
     with pytest.raises(DataError, match="at least one pair"):
-        compute(x=x[:0], y=x[:0])
+        per_pair(x=x[:0], y=x[:0])

@@ -44,11 +44,18 @@ def test_a_ball_by_hand() -> None:
     assert float(compute(real=real, fake=fake, k=1)["realism"]) == (0.5 + 1 + 0.25 + 1) / 4
 
 
-def test_copies_are_inside_and_stay_finite() -> None:
+def test_copies_of_images_whose_ball_is_kept_are_infinitely_real() -> None:
+    """Copies of the others are not: identical sets are below 1."""
     real = sample(50, 0)
     kept = naive(real.double().numpy(), real.double().numpy() + 1e-9) > 1e3
     scores = realism(real=real, fake=real)
     assert (scores.isinf().numpy() == kept).all()
+    assert kept.mean() == 0.5
+    others = naive(real.double().numpy(), real.double().numpy() + 1e-9)[~kept]
+    assert others.max() < 10
+    whole = compute(real=real, fake=real)["realism"]
+    assert float(whole) == pytest.approx((25 + np.minimum(others, 1).sum()) / 50, rel=1e-6)
+    assert 0.8 < float(whole) < 1
     estimate = compute(real=real, fake=real[scores.isinf()])["realism"]
     assert float(estimate) == 1
     assert estimate.ci == (1, 1)

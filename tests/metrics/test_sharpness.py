@@ -124,3 +124,12 @@ def test_influence_is_the_effect_of_leaving_an_image_out() -> None:
 def test_features_of_another_extractor_are_refused() -> None:
     with pytest.raises(UsageError, match="takes the 8 rings of spectrum, not 128 features"):
         sharpness.compute(real=torch.zeros(5, 128), fake=torch.zeros(5, 128))
+
+
+def test_values_that_are_no_powers_are_refused() -> None:
+    powers = torch.zeros(4, RINGS)
+    for bad in (-11.0, 1e4):
+        with pytest.raises(UsageError, match="fake ones go from"):
+            sharpness.compute(real=powers, fake=powers.index_fill(0, torch.tensor(2), bad))
+    extremes = torch.stack([torch.zeros(3, 64, 64), 255 * (torch.arange(64) % 2).expand(3, 64, 64)]).to(torch.uint8)
+    assert math.isfinite(float(measure(extremes, extremes)))

@@ -26,7 +26,7 @@ def images(count: int = 4, size: int = 20, seed: int = 0) -> Tensor:
 
 
 def value(x: Tensor, y: Tensor, window: str = "gaussian") -> Tensor:
-    return ssim.compute(x=x, y=y, window=window)["ssim"]  # type: ignore[arg-type]
+    return ssim.per_pair(x=x, y=y, window=window)["ssim"]  # type: ignore[arg-type]
 
 
 def loops(x: np.ndarray, y: np.ndarray, window: str) -> float:

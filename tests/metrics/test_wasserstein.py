@@ -129,6 +129,23 @@ def test_more_images_than_are_matched() -> None:
     assert abs(float(fewer) - float(every)) < 4 * fewer.se
 
 
+def test_identical_sets_are_at_zero_when_some_are_drawn() -> None:
+    real = sample(400, 0)
+    same = w1(real, real.flip(0), images=100)
+    assert float(same) == 0
+    assert same.details == {"matched": 100}
+    repeated = real[torch.arange(400) % 40]
+    assert float(w1(repeated, repeated.flip(0), images=100)) == 0
+    assert float(w1(real, torch.cat([real, sample(5, 3)]), images=100)) < 0.1 * float(w1(real, sample(400, 1), images=100))
+
+
+def test_images_of_one_side_are_drawn_independently_of_the_other() -> None:
+    """So the distance is that of two samples of as many images."""
+    drawn = [float(w1(sample(400, 2 * i), sample(400, 2 * i + 1), images=50)) for i in range(40)]
+    plain = [float(w1(sample(50, 2 * i), sample(50, 2 * i + 1))) for i in range(40)]
+    assert np.mean(drawn) == pytest.approx(np.mean(plain), abs=3 * (np.var(drawn) / 40 + np.var(plain) / 40) ** 0.5)
+
+
 def test_grows_with_missing_modes_repeats_and_noise() -> None:
     angles = torch.arange(8) * math.tau / 8
     ring = torch.stack([angles.cos(), angles.sin()], 1)

@@ -24,6 +24,7 @@ from genbench.models.base import (
     Quantizes,
     Restores,
     Scores,
+    Tightens,
 )
 from genbench.models.stages import Recipe
 from genbench.seeding import Noise
@@ -169,6 +170,23 @@ def test_sampling_changes_nothing(name: str) -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_sampling_leaves_every_module_in_its_own_mode() -> None:
+    model = built("vae", spec_for("vae", 1)).train()
+    frozen = next(model.children()).eval()
+    modes = {name: module.training for name, module in model.named_modules()}
+    generated(model, 2)
+    assert not frozen.training
+    assert {name: module.training for name, module in model.named_modules()} == modes
+
+    def failing(*_: object, **__: object) -> torch.Tensor:
+        raise ValueError("no samples")
+
+    model.sample = failing  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="no samples"):
+        generated(model, 2)
+    assert {name: module.training for name, module in model.named_modules()} == modes
+
+
 @every_model
 def test_a_saved_model_gives_the_same_samples(name: str, tmp_path: Path) -> None:
     model = built(name, spec_for(name, 1, levels=17))
@@ -197,6 +215,10 @@ def test_abilities_keep_their_promise(name: str, channels: int, levels: int) -> 
         assert log_prob.max() <= 0, "the probability of a discrete image is at most 1"
         again = model.log_prob(Batch(x=batch.x[3:4], condition=batch.condition.select(slice(3, 4))), Noise(0, [3]))
         torch.testing.assert_close(again, log_prob[3:4], atol=1e-2, rtol=1e-3)
+    if isinstance(model, Tightens):
+        tighter = model.importance_bound(batch, Noise(0, range(len(batch))), 4)
+        assert tighter.shape == (len(batch),)
+        assert tighter.max() <= 0
     if isinstance(model, Encodes):
         assert model.decode(model.encode(batch.x)).shape == batch.x.shape
     if isinstance(model, Restores):

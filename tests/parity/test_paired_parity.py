@@ -50,11 +50,11 @@ def test_psnr_and_pixel_errors(size: tuple[int, int]) -> None:
     y = degraded(x)
     pairs = list(zip(x.numpy(), y.numpy(), strict=True))
     decibels = [peak_signal_noise_ratio(b, a, data_range=255) for a, b in pairs]
-    np.testing.assert_allclose(psnr.compute(x=x, y=y, cap=100)["psnr"].numpy(), decibels, rtol=1e-6)
+    np.testing.assert_allclose(psnr.per_pair(x=x, y=y, cap=100)["psnr"].numpy(), decibels, rtol=1e-6)
     squared = [mean_squared_error(a / 255, b / 255) for a, b in pairs]
-    np.testing.assert_allclose(l2.compute(x=x, y=y)["l2"].numpy(), squared, rtol=1e-6)
+    np.testing.assert_allclose(l2.per_pair(x=x, y=y)["l2"].numpy(), squared, rtol=1e-6)
     absolute = [float(mean_absolute_error(a.double() / 255, b.double() / 255)) for a, b in zip(x, y, strict=True)]
-    np.testing.assert_allclose(l1.compute(x=x, y=y)["l1"].numpy(), absolute, rtol=1e-6)
+    np.testing.assert_allclose(l1.per_pair(x=x, y=y)["l1"].numpy(), absolute, rtol=1e-6)
 
 
 SSIM_SETTINGS: dict[str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ def test_ssim(protocol: str, size: tuple[int, int]) -> None:
         structural_similarity(a, b, data_range=255, channel_axis=0, **settings)
         for a, b in zip(x.numpy(), y.numpy(), strict=True)
     ]
-    got = ssim.compute(x=x, y=y, **ssim.metric.protocols[protocol])["ssim"]
+    got = ssim.per_pair(x=x, y=y, **ssim.metric.protocols[protocol])["ssim"]
     np.testing.assert_allclose(got.numpy(), expected, rtol=0, atol=1e-6)
     assert max(expected) > 0.9
     assert min(expected) < 0.2
@@ -97,7 +97,7 @@ def test_ms_ssim(protocol: str) -> None:
     for size in sizes:
         x = images(4, *size)
         y = degraded(x)
-        got = ms_ssim.compute(x=x, y=y, **ms_ssim.metric.protocols[protocol])["ms_ssim"]
+        got = ms_ssim.per_pair(x=x, y=y, **ms_ssim.metric.protocols[protocol])["ms_ssim"]
         expected = multiscale_structural_similarity_index_measure(
             x.float(), y.float(), data_range=255.0, betas=betas, reduction="none", **settings
         )
@@ -143,7 +143,7 @@ def test_lpips(name: str) -> None:
         y = degraded(x)
         with torch.no_grad():
             expected = theirs(x / 127.5 - 1, y / 127.5 - 1).flatten().double()
-        got = lpips.compute(x=ours(x, ["stack"])["stack"], y=ours(y, ["stack"])["stack"])["lpips"]
+        got = lpips.per_pair(x=ours(x, ["stack"])["stack"], y=ours(y, ["stack"])["stack"])["lpips"]
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-7)
         assert got.max() > 1e-3
 

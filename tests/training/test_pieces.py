@@ -181,11 +181,16 @@ def test_a_saved_model_is_the_same_model(tmp_path: Path) -> None:
 
 
 def test_errors_of_saved_models_teach(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no trained model"):
+    with pytest.raises(DataError, match="no such folder"):
+        load_model(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="holds no trained model"):
+        load_model(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(DataError, match="is not finished"):
         load_model(tmp_path)
     save_model(tmp_path, Duel(POINTS), name="toys:Duel", args={})
     (tmp_path / "model.safetensors").write_bytes(b"half")
-    with pytest.raises(DataError, match="no trained model"):
+    with pytest.raises(DataError, match="cannot be read"):
         load_model(tmp_path)
     with pytest.raises(UsageError, match="did you mean"):
         build_model("gmn", POINTS, {})

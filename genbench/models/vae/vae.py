@@ -133,20 +133,26 @@ class VAE(GenerativeModel):
         return images.from_levels(images.to_levels(x, levels), levels) if levels else x
 
     @torch.no_grad()
-    def log_prob(self, batch: Batch, noise: Noise, *, importance_samples: int | None = None) -> Tensor:
-        """(B,) lower bound of the log probability of `observation.observed`, in nats.
+    def log_prob(self, batch: Batch, noise: Noise) -> Tensor:
+        """(B,) evidence lower bound of the log probability of `observation.observed`, in nats.
 
-        importance_samples: None for the evidence lower bound with the divergence in closed form and one draw of z; a number
-        K for log of the mean of p(x, z) / q(z|x) over K draws, tighter the larger K (Burda et al. 2015,
-        https://arxiv.org/abs/1509.00519, equation 8).
+        The divergence is in closed form, the fit that of one draw of z.
         """
         observed = self.observation.observe(batch.x, noise.uniform(*self.spec.shape))
         mean, log_var = self._posterior(observed)
-        if importance_samples is None:
-            fit, _ = self._fit_at_draw(observed, mean, log_var, noise)
-            return fit - gaussian_kl(mean, log_var).sum(1)
-        weights = [self._log_weight(observed, mean, log_var, noise) for _ in range(importance_samples)]
-        return torch.stack(weights).logsumexp(0) - math.log(importance_samples)
+        fit, _ = self._fit_at_draw(observed, mean, log_var, noise)
+        return fit - gaussian_kl(mean, log_var).sum(1)
+
+    @torch.no_grad()
+    def importance_bound(self, batch: Batch, noise: Noise, draws: int) -> Tensor:
+        """(B,) lower bound in nats, tighter the more draws: log of the mean of p(x, z) / q(z|x) over them.
+
+        Source: Burda et al. 2015, https://arxiv.org/abs/1509.00519, equation 8.
+        """
+        observed = self.observation.observe(batch.x, noise.uniform(*self.spec.shape))
+        mean, log_var = self._posterior(observed)
+        weights = [self._log_weight(observed, mean, log_var, noise) for _ in range(draws)]
+        return torch.stack(weights).logsumexp(0) - math.log(draws)
 
     def _fit_at_draw(self, observed: Tensor, mean: Tensor, log_var: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """log p(x|z) (B,) at a draw z (B, latents) from q(z|x), and z."""
