@@ -55,7 +55,7 @@ def stack(extractor: LPIPS, x: Tensor) -> Tensor:
 
 
 def value(extractor: LPIPS, x: Tensor, y: Tensor) -> Tensor:
-    return distance.compute(x=stack(extractor, x), y=stack(extractor, y))["lpips"]
+    return distance.per_pair(x=stack(extractor, x), y=stack(extractor, y))["lpips"]
 
 
 def test_the_catalogue_finds_it() -> None:
