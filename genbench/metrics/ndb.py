@@ -54,8 +54,10 @@ def compute(
     counted = order[len(real) // 2 :] if split else order
     centres = k_means(real[fitted], bins, random)
     real_bin, fake_bin = nearest_centre(real[counted], centres), nearest_centre(fake, centres)
-    divergence = _divergence(real_bin, fake_bin, counted, n_real=len(real), bins=len(centres))
-    return {"ndb": _different(real_bin, fake_bin, alpha, n_real=len(real), bins=len(centres)), "ndb_js": divergence}
+    return {
+        "ndb": different(real_bin, fake_bin, alpha, n_real=len(real), bins=len(centres)),
+        "ndb_js": divergence(real_bin, fake_bin, counted, n_real=len(real), bins=len(centres)),
+    }
 
 
 def k_means(features: Tensor, bins: int, random: np.random.Generator) -> Tensor:
@@ -94,9 +96,12 @@ def _to_one(features: Tensor, centre: Tensor) -> Tensor:
     return torch.cat([(rows - centre).square_().sum(1) for rows in features.split(BLOCK)])
 
 
-def _different(real_bin: Tensor, fake_bin: Tensor, alpha: float, *, n_real: int, bins: int) -> Estimate:
-    """Bins answer almost independently, each with the probability that its test rejects; at the shares that were seen this is
-    about Φ(|z| - z_α), and the sum of P (1 - P) over the bins is the variance of their number."""
+def different(real_bin: Tensor, fake_bin: Tensor, alpha: float, *, n_real: int, bins: int) -> Estimate:
+    """The estimate of `ndb` from the bin of every image (m,) and (n,), as if the bins were given.
+
+    Bins answer almost independently, each with the probability that its test rejects; at the shares that were seen this is
+    about Φ(|z| - z_α), and the sum of P (1 - P) over the bins is the variance of their number.
+    """
     normal = NormalDist()
     p, q = (cells.bincount(minlength=bins).double() / len(cells) for cells in (real_bin, fake_bin))
     m, n = len(real_bin), len(fake_bin)
@@ -124,8 +129,12 @@ def _different(real_bin: Tensor, fake_bin: Tensor, alpha: float, *, n_real: int,
     )
 
 
-def _divergence(real_bin: Tensor, fake_bin: Tensor, counted: Tensor, *, n_real: int, bins: int) -> Estimate:
-    """Its derivative is log(2p / (p + q)) / 2 by p, likewise by q; the second one gives the bias of finite counts."""
+def divergence(real_bin: Tensor, fake_bin: Tensor, counted: Tensor, *, n_real: int, bins: int) -> Estimate:
+    """The estimate of `ndb_js` from the bin of every image (m,) and (n,), as if the bins were given.
+
+    counted: which of all real images the m are. The derivative is log(2p / (p + q)) / 2 by p, likewise by q; the second one
+    gives the bias of finite counts.
+    """
     p, q = (cells.bincount(minlength=bins).double() / len(cells) for cells in (real_bin, fake_bin))
     m, n = len(real_bin), len(fake_bin)
     both = (p + q).masked_fill(p + q == 0, 1)
@@ -161,7 +170,7 @@ metric = Metric(
     min_n=1000,
     error_bar=(
         "ndb: the chance of each bin's test to come out otherwise, at the shares seen. "
-        "ndb_js: delta method on the shares of the bins. Both hold the bins fixed."
+        "ndb_js: delta method on the shares of the bins. Both hold the bins fixed, which other real images would move."
     ),
     summary="Share of k-means bins of real images that generated ones fill significantly less or more; divergence of shares",
     sees="kinds of images that are missing or too frequent",
