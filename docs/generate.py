@@ -125,7 +125,8 @@ def coverage() -> str:
         (name, "yes" if promised else "no", *(f"{100 * shares[n]:.1f} %" if n in shares else "–" for n in sizes))
         for (name, promised), shares in sorted(found.items(), key=lambda item: not item[0][1])
     ]
-    made = f"`{document['command']}`, {document['date']}, torch {document['torch']}"
+    repeats = document["rows"][0]["repeats"]
+    made = f"{repeats} repeats per row, `{document['command']}`, {document['date']}, torch {document['torch']}"
     return table(("interval of", "promised", *(f"n = {n:,}" for n in sizes)), rows) + f"\n\nHow it was made: {made}."
 
 
