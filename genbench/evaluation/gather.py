@@ -74,6 +74,7 @@ def gather(sides: Sides, plan: Plan, policy: Policy) -> Gathered:
     held_out = _resolved(sides.held_out, plan.kept_apart, policy, plan)
     extracted = extract(subject.source, subject.surveyed, policy, views_of(plan.wanted), execution)
     kept = extracted.kept
+    shown = _shown(subject, kept, plan) if asked else {}
     references = [captions[position].references for position in kept] if captions else []
     inputs = Inputs(
         fake=_features(plan, extracted),
@@ -83,8 +84,8 @@ def gather(sides: Sides, plan: Plan, policy: Policy) -> Gathered:
         real_classes=reference.classes if reference else None,
         captions=[captions[position].caption for position in kept] if captions else (),
         references=references if any(references) else None,
-        shown=_shown(subject, kept, plan) if asked else (),
-        asked=[asked[position] for position in kept] if asked else (),
+        shown=list(shown.values()),
+        asked=[asked[position] for position in shown],
         per_pair={
             **(measure_pairs(pairs, plan.of("pairs"), plan.networks, execution) if pairs else {}),
             **(measure_pairs(own, plan.of("own_pairs"), plan.networks, execution) if own else {}),
@@ -137,9 +138,10 @@ def _asked(captions: Mapping[int, Captioned]) -> dict[int, Any]:
     return {position: shapes.understand(captioned.caption) for position, captioned in captions.items()}
 
 
-def _shown(subject: Collection, positions: Sequence[int], plan: Plan) -> list[Any]:
-    """What every image shows, as the parser of `shapes` sees it."""
-    shapes, shown = catalog.find("datasets", "shapes"), []
+def _shown(subject: Collection, positions: Sequence[int], plan: Plan) -> dict[int, Any]:
+    """What every image that can be decoded shows, as the parser of `shapes` sees it, by position."""
+    shapes = catalog.find("datasets", "shapes")
+    shown: dict[int, Any] = {}
     for decoded in subject.decoded(positions, plan.execution, batch_size=DESCRIBED):
-        shown += shapes.describe(decoded.images)
+        shown.update(zip(decoded.indices, shapes.describe(decoded.images), strict=True))
     return shown

@@ -226,6 +226,17 @@ def test_captions_are_counted_by_the_parser_of_shapes() -> None:
     assert all(float(metric) < 0.7 for metric in moved.metrics if metric.better == "higher")
 
 
+def test_an_image_that_is_skipped_takes_its_caption_along(tmp_path: Path) -> None:
+    pixels = Shapes().images("test").read_all()[:120].permute(0, 2, 3, 1).numpy()
+    folder = save(tmp_path / "scenes", pixels)
+    whole = (folder / "010.png").read_bytes()
+    (folder / "010.png").write_bytes(whole[: len(whole) - 40])
+    captions = dict(zip((f"{index:03d}.png" for index in range(120)), Shapes().captions("test"), strict=False))
+    result = genbench.evaluate(folder, captions=captions, metrics=["caption_accuracy"], on_bad="skip")
+    assert result["caption_accuracy"].n == 119
+    assert float(result["caption_accuracy"]) == 1
+
+
 def test_text_and_images_meet_in_the_features_of_one_network() -> None:
     grey = torch.tensor([255, 0], dtype=torch.uint8).repeat(100)
     images = grey[:, None, None, None].expand(-1, 3, 8, 8)
