@@ -57,6 +57,13 @@ def measure(metric: Metric) -> dict[str, float]:
     }
 
 
+def _is_wide(metric: Metric) -> bool:
+    """Whether it takes features of any width; those of one small extractor (sharpness, on eight rings) need no memory."""
+    if metric.takes not in TAKES or metric.extractor is None:
+        return False
+    return catalog.find("extractors", metric.extractor).layers[metric.layer] > 8
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--metric", help="measure this one in this process and print it")
@@ -67,7 +74,7 @@ def main() -> None:
         return
     found = {}
     for name in catalog.names("metrics"):
-        if catalog.find("metrics", name).takes in TAKES:
+        if _is_wide(catalog.find("metrics", name)):
             done = subprocess.run([sys.executable, __file__, "--metric", name], capture_output=True, text=True, check=False)
             found[name] = json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr.strip().splitlines()[-1]}
             print(f"{name:<24} {found[name]}", flush=True)
