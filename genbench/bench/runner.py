@@ -34,6 +34,7 @@ from genbench.training.state import Trained
 
 HELD_OUT = "held-out data"
 GRID = 64
+DIAGNOSED = 256  # images of each kind that diagnostics of a benchmark look at
 FAILED_DIAGNOSTICS = "diagnostics-error.txt"
 
 # Called with the name of a job and what happened to it.
@@ -209,7 +210,7 @@ def _diagnostics(job: Job, model: GenerativeModel, dataset: Dataset) -> dict[str
 
     What went wrong with those that failed is written to a file of the run's folder.
     """
-    subject = Subject(model=model, data=dataset, seed=measure.SAMPLE_SEED + job.seed)
+    subject = Subject(model=model, data=dataset, n=DIAGNOSED, seed=measure.SAMPLE_SEED + job.seed)
     found: dict[str, float | None] = {}
     failures = []
     for name in catalog.names("diagnostics"):

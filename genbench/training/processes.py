@@ -96,6 +96,8 @@ def joined(device: torch.device) -> Iterator[Processes]:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())
+        if own:
+            dist.barrier()  # all leave together: a process that ends while another still works has been seen to abort
     finally:
         if own:
             dist.destroy_process_group()
