@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Better = Literal["lower", "higher", "zero"]  # "zero": the nearer to zero from either side
@@ -22,11 +23,13 @@ class Influence:
     """How much each image pulls at a value: value - E[value] is about the mean of `fake` plus the mean of `real`.
 
     fake: (n,) float64, positive where the image raises the value; real: (m,) or None when the reference is kept fixed
-    or its features are not known.
+    or its features are not known. groups: (n,) integers, equal for images that are not independent of each other, such as all
+    of one prompt; None where all are. Tensors where they were computed, numpy arrays where they were read from a file.
     """
 
-    fake: Tensor
-    real: Tensor | None = None
+    fake: Tensor | NDArray[Any]
+    real: Tensor | NDArray[Any] | None = None
+    groups: Tensor | NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,13 +125,14 @@ def mean_estimate(values: Tensor, *, better: Better, n_real: int | None = None, 
     numbers = values.double().flatten()
     n, value = len(numbers), float(numbers.mean())
     pull = numbers - value
+    place = None
     if clusters is None:
         groups, sums = n, pull
     else:
         _, place = clusters.unique(return_inverse=True)
         groups = int(place.max()) + 1
         sums = pull.new_zeros(groups).index_add_(0, place, pull)
-    influence = Influence(fake=pull)
+    influence = Influence(fake=pull, groups=place)
     if groups < 2:
         what = "value" if clusters is None else "independent group of values"
         return Estimate(value=value, n=n, n_real=n_real, better=better, reason=f"one {what} has no spread", influence=influence)

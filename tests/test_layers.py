@@ -10,11 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "genbench"
 LAYERS = [
     {"batch", "images", "seeding", "files", "assets", "catalog", "errors", "estimate", "gaussian"},
-    {"nn"},
+    {"nn", "pages"},
     {"data", "features", "metrics", "models"},
     {"training", "evaluation"},
-    {"diagnostics"},
-    {"bench", "study"},
+    {"diagnostics", "comparison"},
+    {"bench", "study", "check"},
+    {"report"},
+    {"leaderboard"},
     {"cli", "testing"},
     {"__main__"},
 ]

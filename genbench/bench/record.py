@@ -101,13 +101,19 @@ class Record(Document):
     model_config = ConfigDict(populate_by_name=True)
 
     def save(self, folder: Path) -> None:
+        """Write result.json, and before it the influence of every image on the final quality."""
+        if self.final is not None and self.final.evaluation is not None:
+            self.final.evaluation.save_influence(folder)
         write_atomic(folder / "result.json", self.model_dump_json(by_alias=True, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Record:
         path = folder / "result.json"
         try:
-            return cls.model_validate_json(path.read_bytes())
+            record = cls.model_validate_json(path.read_bytes())
+            if record.final is not None and record.final.evaluation is not None:
+                record.final.evaluation.beside(folder)
+            return record
         except (OSError, ValidationError) as error:
             reason = str(error).splitlines()[0]
             hint = "run the suite again into a new folder"

@@ -95,6 +95,7 @@ def gather(sides: Sides, plan: Plan, policy: Policy) -> Gathered:
         inputs=inputs,
         subject=subject.describe(extracted.skipped),
         decoded=extracted.decoded,
+        names=subject.names(kept),
         reference=reference,
         held_out=held_out,
         paired=partners.describe(()) if partners else None,

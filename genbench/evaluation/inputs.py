@@ -46,11 +46,12 @@ class Inputs:
 
 @dataclass(kw_only=True)
 class Gathered:
-    """What metrics take, and where it comes from."""
+    """What metrics take, and where it comes from; `names` are those of the generated images, row by row."""
 
     inputs: Inputs
     subject: Images
     decoded: int
+    names: Sequence[str] = ()
     reference: Resolved | None = None
     held_out: Resolved | None = None
     paired: Images | None = None

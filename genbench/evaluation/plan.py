@@ -98,7 +98,7 @@ class Plan:
             warnings=warnings_of(known),
             command=list(command),
         )
-        return result.with_influence(measured.influence)
+        return result.with_influence(measured.influence, gathered.names)
 
 
 def _load(requests: Sequence[Request], weights: str | Path | None, device: torch.device) -> Networks:

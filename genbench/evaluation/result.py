@@ -6,7 +6,7 @@ result.schema.json and is made from these classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from genbench import files
 from genbench.errors import DataError
 from genbench.estimate import Better, Estimate, Influence, format_value
+from genbench.evaluation.influence import FILE, load_influence, save_influence
 
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 MAX_BYTES = 64 * 2**20  # of a result file that is read; ours have a few kilobytes
@@ -153,7 +154,9 @@ class Result(Document):
     command: list[str] = []
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
-    _influence: dict[str, Influence] = PrivateAttr(default_factory=dict)
+    _influence: dict[str, Influence] | None = PrivateAttr(default=None)
+    _names: list[str] = PrivateAttr(default_factory=list)
+    _folder: Path | None = PrivateAttr(default=None)
 
     def __getitem__(self, name: str) -> MetricResult:
         """The metric of that name; of several protocols, the first that was asked for."""
@@ -163,13 +166,33 @@ class Result(Document):
         raise KeyError(f"no metric {name!r}; there are: {', '.join(metric.name for metric in self.metrics)}")
 
     @property
+    def by_protocol(self) -> dict[str, MetricResult]:
+        """Every metric by its protocol and name, "fd@tiny/1 fd": the key under which values of two results belong together."""
+        return {f"{metric.protocol} {metric.name}": metric for metric in self.metrics}
+
+    @property
     def influence(self) -> Mapping[str, Influence]:
-        """Per protocol name ("fd@tiny/1 fd"), how much each image pulls at the value; kept beside the document."""
+        """Per protocol and name ("fd@tiny/1 fd"), how much each image pulls at the value; kept beside the document."""
+        if self._influence is None:
+            self._influence, self._names = load_influence(self._folder / FILE) if self._folder else ({}, [])
         return self._influence
 
-    def with_influence(self, influence: Mapping[str, Influence]) -> Result:
-        self._influence.update(influence)
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the generated images, in the order of their influence; empty where they are not known."""
+        return self._names if self.influence else []
+
+    def with_influence(self, influence: Mapping[str, Influence], names: Sequence[str] = ()) -> Result:
+        self._influence, self._names = dict(influence), list(names)
         return self
+
+    def beside(self, folder: Path) -> Result:
+        """Influence is read from this folder when somebody asks for it."""
+        self._folder = folder
+        return self
+
+    def save_influence(self, folder: Path) -> None:
+        save_influence(folder / FILE, self.influence, self._names)
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=2, by_alias=True)
@@ -182,13 +205,8 @@ class Result(Document):
 
     def save(self, folder: str | Path) -> Path:
         """Write result.json and influence.safetensors into `folder`, each in one step; returns the path of the document."""
-        from safetensors.torch import save
-
         folder = Path(folder)
-        sides = {f"{key} {side}": getattr(value, side) for key, value in self._influence.items() for side in ("fake", "real")}
-        tensors = {key: tensor.float().cpu().contiguous() for key, tensor in sides.items() if tensor is not None}
-        if tensors:
-            files.write_atomic(folder / "influence.safetensors", save(tensors))
+        self.save_influence(folder)
         files.write_atomic(folder / "result.json", self.to_json() + "\n")
         return folder / "result.json"
 
@@ -202,7 +220,7 @@ class Result(Document):
         if path.stat().st_size > MAX_BYTES:
             raise DataError("E-RESULT", f"{path} is larger than any result")
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(path.read_bytes()).beside(path.parent)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "document"

@@ -70,7 +70,7 @@ def compute(
     ci = clustered_share_interval(value, estimate.se, len(distinct))
     return {
         "clip_r_precision": replace(
-            estimate, value=value, ci=ci, method="jackknife", details=details, influence=Influence(fake=pull)
+            estimate, value=value, ci=ci, method="jackknife", details=details, influence=Influence(fake=pull, groups=own)
         )
     }
 

@@ -16,6 +16,7 @@ at M images, and shrinks like 1/M. So a gap within its error is no proof that no
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from genbench.estimate import Estimate, Influence, normal_interval
@@ -73,7 +74,7 @@ def _difference(far: Estimate, near: Estimate) -> tuple[Tensor, float]:
     assert of_near is not None
     assert of_far.real is not None
     assert of_near.real is not None
-    pull = of_far.fake - of_near.fake
+    pull = torch.as_tensor(of_far.fake - of_near.fake)
     references = float(of_far.real.var() + of_near.real.var()) / len(of_far.real)
     return pull, float(pull.var()) / len(pull) + references
 

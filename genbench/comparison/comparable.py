@@ -1,0 +1,79 @@
+"""Which numbers may stand beside each other: the same protocol, network, reference and numbers of images."""
+
+from __future__ import annotations
+
+from genbench.evaluation.result import Images, MetricResult, Reference, Result
+
+UNBIASED = ("mean", "clusters", "u-statistic")  # whose expected value does not depend on how many images there are
+
+
+def difference_in_making(base: Result, base_metric: MetricResult, current: Result, metric: MetricResult) -> str | None:
+    """The first thing in which the making of two values differs, such as "n: 5,000 and 10,000 images"; None for nothing.
+
+    Values are comparable with the same protocol, weights and preprocessing, against the same images, at the same number of
+    images; means and U-statistics, which have no bias, at any.
+    """
+    found = _difference("protocol", base_metric.protocol, metric.protocol)
+    if found is None and base_metric.extractor is not None and metric.extractor is not None:
+        one, other = base_metric.extractor.model_dump(), metric.extractor.model_dump()
+        found = next(filter(None, (_difference(name, one[name], other[name]) for name in one)), None)
+    if found is None and metric.method not in UNBIASED:
+        found = _counts("n", base_metric.n, metric.n, "images") or _counts(
+            "n_real", base_metric.n_real, metric.n_real, "reference images"
+        )
+    if found is None and (uses_reference(base, base_metric) or uses_reference(current, metric)):
+        found = _sides(base, current)
+    return found
+
+
+def uses_reference(result: Result, metric: MetricResult) -> bool:
+    """Whether the value depends on the other side: it counts its images, or nobody knows how many those are."""
+    return metric.n_real is not None or (result.reference is not None and result.reference.n is None)
+
+
+def same_reference(base: Result, current: Result) -> bool:
+    """Whether both were measured against the very same images in the same order, so that their noise is shared."""
+    return base.reference is not None and current.reference is not None and _side("reference", base, current) is None
+
+
+def _sides(base: Result, current: Result) -> str | None:
+    return next(filter(None, (_side(name, base, current) for name in ("reference", "held_out", "paired"))), None)
+
+
+def _side(name: str, base: Result, current: Result) -> str | None:
+    one, other = getattr(base, name), getattr(current, name)
+    if one is None or other is None:
+        return None if one is other else f"{name}: {_named(one)} and {_named(other)}"
+    return None if _identity(one, other) else f"{name}: {_named(one)} and {_named(other)}"
+
+
+def _identity(one: Images, other: Images) -> bool:
+    """By content where that is known of both, else by the file that holds the statistics."""
+    if one.digest is not None and other.digest is not None:
+        return one.digest == other.digest
+    if isinstance(one, Reference) and isinstance(other, Reference) and one.sha256 is not None and other.sha256 is not None:
+        return one.sha256 == other.sha256
+    return False
+
+
+def _named(side: Images | None) -> str:
+    if side is None:
+        return "none"
+    mark = side.digest or (side.sha256 if isinstance(side, Reference) else None)
+    return f"{side.name} ({mark.removeprefix('sha256:')[:12]})" if mark else side.name
+
+
+def _difference(name: str, one: object, other: object) -> str | None:
+    return None if one == other else f"{name}: {_short(one)} and {_short(other)}"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text[:12] if len(text) == 64 else text  # a hash
+
+
+def _counts(name: str, one: int | None, other: int | None, what: str) -> str | None:
+    if one == other:
+        return None
+    shown = [f"{count:,}" if count is not None else "unknown" for count in (one, other)]
+    return f"{name}: {shown[0]} and {shown[1]} {what}"
