@@ -125,17 +125,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-a", "--step-size", type=float, default=0.1)
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("-o", "--output", type=Path, help="write a picture; needs matplotlib")
+    parser.add_argument("-o", "--output", type=Path, help="write a picture")
     options = parser.parse_args(arguments)
     if options.output and (options.output.suffix != ".png" or not options.output.absolute().parent.is_dir()):
         parser.error(f"-o {options.output}: the picture is a .png in a folder that exists")
     print(table(options.step_size, options.steps))
     if options.output:
-        try:
-            draw(options.output, options.step_size, options.steps)
-        except ImportError:
-            print("no picture: matplotlib is not installed; pip install matplotlib", file=sys.stderr)
-            return 1
+        draw(options.output, options.step_size, options.steps)
     return 0
 
 

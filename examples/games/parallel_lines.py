@@ -166,18 +166,14 @@ def draw(output: Path, measured: Sequence[Measured]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=1000, help="of each discriminator and of each critic")
-    parser.add_argument("-o", "--output", type=Path, help="write a picture; needs matplotlib")
+    parser.add_argument("-o", "--output", type=Path, help="write a picture")
     options = parser.parse_args(arguments)
     if options.output and (options.output.suffix != ".png" or not options.output.absolute().parent.is_dir()):
         parser.error(f"-o {options.output}: the picture is a .png in a folder that exists")
     measured = list(measure(steps=options.steps))
     print(table(measured))
     if options.output:
-        try:
-            draw(options.output, measured)
-        except ImportError:
-            print("no picture: matplotlib is not installed; pip install matplotlib", file=sys.stderr)
-            return 1
+        draw(options.output, measured)
     return 0
 
 

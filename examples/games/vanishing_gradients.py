@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--theta", type=float, default=0.5, help="distance of the generator's line from the real one")
     parser.add_argument("--steps", type=int, default=max(STAGES), help="of the discriminator and of the critic")
-    parser.add_argument("-o", "--output", type=Path, help="write a picture; needs matplotlib")
+    parser.add_argument("-o", "--output", type=Path, help="write a picture")
     options = parser.parse_args(arguments)
     if options.output and (options.output.suffix != ".png" or not options.output.absolute().parent.is_dir()):
         parser.error(f"-o {options.output}: the picture is a .png in a folder that exists")
@@ -162,11 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     measured = list(measure(options.theta, stages))
     print(table(measured, options.theta))
     if options.output:
-        try:
-            draw(options.output, measured, options.theta)
-        except ImportError:
-            print("no picture: matplotlib is not installed; pip install matplotlib", file=sys.stderr)
-            return 1
+        draw(options.output, measured, options.theta)
     return 0
 
 

@@ -11,8 +11,6 @@ Truncation, temperature and guidance trade variety for quality, and a single val
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +25,7 @@ from genbench.bench.jobs import is_points
 from genbench.bench.record import Quality, Value
 from genbench.bench.suite import BudgetTable, Entry, Suite
 from genbench.bench.trained import TrainedRun, open_run
-from genbench.errors import UsageError, missing_extra
+from genbench.errors import UsageError
 from genbench.estimate import ARROWS, LEVEL, format_value, normal_interval
 from genbench.evaluation import environment
 from genbench.evaluation.result import Document, Finite
@@ -297,22 +295,14 @@ def _notes(curve: Curve) -> list[str]:
     return list(dict.fromkeys(note for metric in metrics for note in metric.notes))
 
 
-def can_draw() -> bool:
-    """Whether the optional package matplotlib is there."""
-    return importlib.util.find_spec("matplotlib") is not None
-
-
 def draw(curve: Curve, path: Path) -> None:
-    """A picture, PNG: each metric over the knob with 95 % intervals, and precision over recall.
+    """A picture, PNG: each metric over the knob with 95 % intervals, and precision over recall."""
+    from matplotlib.figure import Figure
 
-    Raises SetupError where matplotlib is not installed.
-    """
-    if not can_draw():
-        raise missing_extra("matplotlib", "plot")
     metrics = [point.quality.values() for point in curve.points]
     pair = traded(list(metrics[0]))
     panels = len(metrics[0]) + (pair is not None)
-    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(4 * panels, 3.2), dpi=150)
+    figure = Figure(figsize=(4 * panels, 3.2), dpi=150)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     knobs = [point.value for point in curve.points]
     for place, name in zip(axes, metrics[0], strict=False):

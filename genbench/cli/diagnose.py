@@ -74,7 +74,7 @@ def sweep(
 ) -> None:
     """Measure samples at several values of a knob: the curve of quality and variety. Repeating the command goes on.
 
-    The folder gets sweep.json, and sweep.png where matplotlib is installed (extra: plot).
+    The folder gets sweep.json, and sweep.png.
 
     \b
     genbench sweep runs/dcgan --knob truncation
@@ -98,14 +98,10 @@ def sweep(
             progress=update,
         )
     folder = out or run / "sweeps" / curve.knob
-    drawn = sweeps.can_draw()
-    if drawn:
-        sweeps.draw(curve, folder / "sweep.png")
+    sweeps.draw(curve, folder / "sweep.png")
     print(curve.to_json() if json else sweeps.as_text(curve))
     if not quiet:
-        print(f"curve: {folder / 'sweep.json'}" + (" and sweep.png" if drawn else ""), file=sys.stderr)
-        if not drawn:
-            print('note: no picture without matplotlib: pip install "genbench[plot]"', file=sys.stderr)
+        print(f"curve: {folder / 'sweep.json'} and sweep.png", file=sys.stderr)
 
 
 def _listed(text: str | None, option: str) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Pictures inside of a page: small, encoded anew so that no metadata travels, and named in words for those who cannot see them."""
+"""Pictures inside of a page: small, encoded anew so that no metadata travels, with words for those who cannot see them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Plots as SVG that is part of a page: drawn by matplotlib, coloured by the page so that they follow light and dark, and read out
-as a title and a sentence.
+"""Plots as SVG that is part of a page: drawn by matplotlib, coloured by the page so that they follow light and dark, and read
+out as a title and a sentence.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def drawing(width: float = 6.4, height: float = 3.6) -> Iterator[tuple[Figure, A
 
 
 def svg(figure: Figure, *, title: str, description: str) -> Any:
-    """The drawing as markup for a page, with a title and a description for those who hear the page. Call it inside `drawing`."""
+    """The drawing as markup for a page, with words for those who hear the page. Call it inside `drawing`."""
     from markupsafe import Markup, escape
 
     out = io.StringIO()
@@ -54,4 +54,4 @@ def svg(figure: Figure, *, title: str, description: str) -> Any:
     text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)  # frame.css says the same for all plots
     text = text.replace(INK, "currentColor").replace(PAPER, "var(--paper)")
     head = f'<svg role="img" aria-label="{escape(title)}. {escape(description)}" '
-    return Markup(text.replace("<svg ", head, 1))  # noqa: S704  # matplotlib escapes what it draws
+    return Markup(text.replace("<svg ", head, 1))  # matplotlib escapes what it draws

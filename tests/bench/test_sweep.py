@@ -16,7 +16,7 @@ from genbench.bench.record import Measurement, Quality, Record, Value
 from genbench.bench.runner import run_suite
 from genbench.bench.suite import Suite
 from genbench.bench.sweep import Curve, Point, as_text, covered_area, summarised, sweep, traded
-from genbench.errors import SetupError, UsageError
+from genbench.errors import UsageError
 from genbench.training.budget import Budget
 
 VALUES = [0.3, 1.0, 6.0]
@@ -225,15 +225,7 @@ def test_text_has_a_line_for_each_value(curve: tuple[Curve, Path]) -> None:
     assert "least Fréchet distance at truncation" in text
 
 
-def test_the_picture_needs_its_extra(curve: tuple[Curve, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "can_draw", lambda: False)
-    with pytest.raises(SetupError, match="matplotlib") as caught:
-        sweeps.draw(curve[0], tmp_path / "sweep.png")
-    assert "genbench[plot]" in caught.value.hint
-
-
 def test_the_picture(curve: tuple[Curve, Path], tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     sweeps.draw(curve[0], tmp_path / "sweep.png")
     with Image.open(tmp_path / "sweep.png") as picture:
         assert picture.width > picture.height > 300

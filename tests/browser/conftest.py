@@ -1,4 +1,4 @@
-"""A real browser, headless, that may not leave the page: every request, error and message is written down and must not be there."""
+"""A real browser, headless, that may not leave the page: every request, error and message is written down and is a failure."""
 
 from __future__ import annotations
 

@@ -124,23 +124,7 @@ SHORT = {"bilinear_game": [], "vanishing_gradients": ["--steps", "3"], "parallel
 def test_a_table_with_theory_beside_it_and_a_picture(
     module: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "picture.png"
     assert module.main([*SHORT[module.__name__.removeprefix("games_")], "-o", str(picture)]) == 0
     assert "theory" in capsys.readouterr().out
     assert picture.stat().st_size > 5000
-
-
-@pytest.mark.parametrize("module", [bilinear, vanishing, lines], ids=SCRIPTS)
-def test_without_matplotlib_there_is_the_table_and_a_sentence(
-    module: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("matplotlib", "matplotlib.figure"):
-        monkeypatch.setitem(sys.modules, name, None)
-    short = SHORT[module.__name__.removeprefix("games_")]
-    assert module.main(short) == 0
-    assert capsys.readouterr().err == ""
-    assert module.main([*short, "-o", str(tmp_path / "picture.png")]) == 1
-    printed = capsys.readouterr()
-    assert "theory" in printed.out
-    assert "matplotlib is not installed" in printed.err
