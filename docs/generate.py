@@ -22,6 +22,7 @@ from genbench.models.base import GenerativeModel, Scores
 from genbench.training.saved import build_model
 
 REPOSITORY = Path(__file__).parent.parent
+CHECK_POWER = REPOSITORY / "benchmarks" / "results" / "check-power.json"
 COVERAGE = REPOSITORY / "benchmarks" / "results" / "coverage-of-intervals.json"
 FAMILIES = [
     "linear",
@@ -130,10 +131,36 @@ def coverage() -> str:
     return table(("interval of", "promised", *(f"n = {n:,}" for n in sizes)), rows) + f"\n\nHow it was made: {made}."
 
 
+def check_power() -> str:
+    """How often `genbench check` called a regression where there was none, and where there was one as large as it printed."""
+    document = json.loads(CHECK_POWER.read_text())
+    calm = [
+        (row["gates"], row["generator"], f"{row['alpha']:g}", f"{100 * row['alarms'] / row['repeats']:.1f} %")
+        for row in document["false_alarms"]
+    ]
+    seen = [
+        [row["gate"], row["generator"], row["margin"]]
+        + [f"{row[name]:.3g}" for name in ("value", "detectable", "planted")]
+        + [f"{100 * row['found'] / row['repeats']:.1f} %"]
+        for row in document["power"]
+    ]
+    sizes = f"{document['images']} images, reference {document['reference']:,}"
+    made = f"{document['false_alarms'][0]['repeats']} repeats per row, {sizes}, seed {document['seed']}"
+    where = f"`{document['command']}`, {document['date']}, {document['cpu']}, torch {document['torch']}"
+    return "\n\n".join(
+        [
+            table(("gates", "generator", "alpha", "false alarms"), calm),
+            table(("gate", "generator", "margin", "value", "detectable", "planted", "found"), seen),
+            f"How it was made: {made}; {where}.",
+        ]
+    )
+
+
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "models": ("docs/models.md", models),
     "metrics": ("docs/metrics.md", metrics),
     "coverage": ("docs/metrics.md", coverage),
+    "check-power": ("docs/check.md", check_power),
     "diagnostics": ("docs/diagnostics.md", diagnostics),
 }
 

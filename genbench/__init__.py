@@ -14,17 +14,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genbench.check.check import check
+    from genbench.comparison.compare import compare
     from genbench.errors import GenbenchError
     from genbench.estimate import Estimate
     from genbench.evaluation.evaluate import evaluate
     from genbench.evaluation.evaluator import Evaluator
     from genbench.evaluation.result import Result
     from genbench.models.base import GenerativeModel
+    from genbench.report.write import write_report
     from genbench.training.loop import train
     from genbench.training.saved import load_model
 
 __version__ = "0.1.0"
-__all__ = ["Estimate", "Evaluator", "GenbenchError", "GenerativeModel", "Result", "evaluate", "load_model", "train"]
+__all__ = [
+    "Estimate",
+    "Evaluator",
+    "GenbenchError",
+    "GenerativeModel",
+    "Result",
+    "check",
+    "compare",
+    "evaluate",
+    "load_model",
+    "train",
+    "write_report",
+]
 
 _HOME = {
     "Estimate": "genbench.estimate",
@@ -32,9 +47,12 @@ _HOME = {
     "GenbenchError": "genbench.errors",
     "GenerativeModel": "genbench.models.base",
     "Result": "genbench.evaluation.result",
+    "check": "genbench.check.check",
+    "compare": "genbench.comparison.compare",
     "evaluate": "genbench.evaluation.evaluate",
     "load_model": "genbench.training.saved",
     "train": "genbench.training.loop",
+    "write_report": "genbench.report.write",
 }
 
 

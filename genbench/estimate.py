@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,22 @@ class Estimate:
 
     def __str__(self) -> str:
         return format_value(self.value, self.se)
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        interval = f"[{self.ci[0]:.4g}, {self.ci[1]:.4g}]" if self.ci else None
+        corrected = None if self.bias_corrected is None else f"{self.bias_corrected:.4g}"
+        rows = {
+            f"value {ARROWS[self.better]}": str(self),
+            f"{100 * self.level:g} % interval": interval,
+            "bias-corrected": corrected,
+            "images": f"{self.n:,}",
+            "reference images": None if self.n_real is None else f"{self.n_real:,}",
+            "error by": self.method,
+            "note": self.reason,
+        }
+        cells = "".join(f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in rows.items() if text)
+        return f"<table>{cells}</table>"
 
 
 def badness(value: float, better: Better) -> float:

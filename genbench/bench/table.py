@@ -14,6 +14,7 @@ from genbench.bench.record import Cost, Likelihood, Quality, Record
 from genbench.bench.suite import SHARED
 from genbench.errors import IncomparableError
 from genbench.estimate import ARROWS, Better, badness, format_value
+from genbench.pages import escape, tables
 
 FLOOR = "untrained, best of all"
 TEXTS = ("family", "condition", "seeds")  # columns of words
@@ -76,6 +77,11 @@ class Table:
         cells = [[str(row.cells[name]) if name in row.cells else "–" for name in columns] for row in shown]
         named = [[row.label, *(row.texts.get(name, "") for name in texts)] for row in shown]
         return [["system", *texts, *arrows], *(left + right for left, right in zip(named, cells, strict=True))]
+
+    def _repr_html_(self) -> str:
+        """Two tables for a notebook, quality and cost."""
+        blocks = [(self.lines(self.quality), 1 + len(TEXTS)), (self.lines(self.costs, ()), 1)]
+        return "".join(tables.as_html(lines, left) for lines, left in blocks)
 
     def failures(self) -> list[str]:
         """A sentence for each system that failed, under one seed or all."""
@@ -153,7 +159,7 @@ def _without_seed(record: Record) -> dict[str, Any]:
 
 # Column -> what of the cost it shows, and how.
 COSTS: Mapping[str, tuple[Callable[[Cost], float], Callable[[float], str]]] = {
-    "parameters": (lambda cost: cost.parameters, lambda value: _count(value)),
+    "parameters": (lambda cost: cost.parameters, lambda value: short_count(value)),
     "steps": (lambda cost: cost.steps, "{:,.0f}".format),
     "train s": (lambda cost: cost.train_seconds, "{:.3g}".format),
     "train CPU s": (lambda cost: cost.train_cpu_seconds, "{:.3g}".format),
@@ -163,7 +169,8 @@ COSTS: Mapping[str, tuple[Callable[[Cost], float], Callable[[float], str]]] = {
 }
 
 
-def _count(value: float) -> str:
+def short_count(value: float) -> str:
+    """ "198 k", "61.8 M"."""
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -182,7 +189,7 @@ def _row(label: str, group: list[Record], first: str | None) -> Row:
         untrained = _quality_cells([record.untrained for record in done if record.untrained])
         cells |= {f"{first} best": best[first]} if first in best else {}
         cells |= {f"{first} untrained": untrained[first]} if first in untrained else {}
-    cells |= _likelihood_cells([record.likelihood for record in done if record.likelihood])
+    cells |= likelihood_cells([record.likelihood for record in done if record.likelihood])
     costs = [record.cost for record in done if record.cost]
     for name, (read, digits) in COSTS.items() if costs else ():
         cells[name] = Cell(statistics.fmean(map(read, costs)), digits=digits)
@@ -205,11 +212,12 @@ def _quality_cells(qualities: list[Quality]) -> dict[str, Cell]:
         found = [quality.values()[name] for quality in qualities]
         values = [value.value for value in found if value.value is not None]
         if values:
-            cells[name] = _averaged(values, [value.se for value in found])
+            cells[name] = averaged(values, [value.se for value in found])
     return cells
 
 
-def _averaged(values: list[float], errors: Sequence[float | None]) -> Cell:
+def averaged(values: list[float], errors: Sequence[float | None]) -> Cell:
+    """Of one value and error per seed."""
     known = [error for error in errors if error is not None]
     se = statistics.fmean(error**2 for error in known) ** 0.5 if known else None
     sd = statistics.stdev(values) if len(values) > 1 else None
@@ -227,7 +235,8 @@ KINDS: Mapping[str, str] = {
 }
 
 
-def _likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:
+def likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:
+    """By column, "bits/dim" or "log density"; one likelihood per seed, all of one kind."""
     if not found:
         return {}
     kind, unit = found[0].kind, found[0].unit
@@ -235,7 +244,7 @@ def _likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:
         kind = kind.partition(",")[0]
     # Bits per dimension of a bound are at least those of the model; a log density in nats at most.
     prefix = "" if kind == "exact" else "≥ " if unit == "nats" else "≤ "
-    plain = _averaged([one.measured.value for one in found], [one.measured.se for one in found])
+    plain = averaged([one.measured.value for one in found], [one.measured.se for one in found])
     cell = replace(plain, prefix=prefix, suffix=f" {KINDS[kind]}", kind=kind)
     return {"bits/dim" if unit == "bits/dim" else "log density": cell}
 
@@ -265,6 +274,7 @@ def as_text(table: Table) -> str:
 
 def _aligned(lines: list[list[str]], left: int) -> str:
     """Columns of equal width, the first `left` of them flush left."""
+    lines = [list(map(escape.one_line, line)) for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
 
     def padded(line: list[str]) -> str:
@@ -278,12 +288,12 @@ def _aligned(lines: list[list[str]], left: int) -> str:
 def as_markdown(table: Table) -> str:
     """Two tables, quality and cost."""
     blocks = [_piped(table.lines(table.quality), 1 + len(TEXTS)), _piped(table.lines(table.costs, ()), 1)]
-    return "\n\n".join([*blocks, *table.failures(), NOTE])
+    return "\n\n".join([*blocks, *map(escape.markdown, table.failures()), NOTE])
 
 
 def _piped(lines: list[list[str]], left: int) -> str:
     rule = ["---"] * left + ["--:"] * (len(lines[0]) - left)
-    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    escaped = [list(map(escape.markdown, line)) for line in lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in [escaped[0], rule, *escaped[1:]])
 
 
@@ -296,33 +306,22 @@ def as_csv(table: Table) -> str:
     for row in table.rows:
         cells = [row.cells.get(name) for name in table.columns]
         numbers = [number for cell in cells for number in ((cell.mean, cell.se, cell.sd) if cell else (None,) * 3)]
-        texts = [_harmless(text) for text in (row.label, *(row.texts.get(name, "") for name in TEXTS))]
+        texts = [escape.csv_cell(text) for text in (row.label, *(row.texts.get(name, "") for name in TEXTS))]
         kind = next((cell.kind for cell in cells if cell and cell.kind), "")
-        writer.writerow([*texts, *("" if number is None else repr(number) for number in numbers), kind, _harmless(row.error)])
+        writer.writerow(
+            [*texts, *("" if number is None else repr(number) for number in numbers), kind, escape.csv_cell(row.error)]
+        )
     return out.getvalue().rstrip("\n")
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet takes a cell that begins with one of these for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def as_latex(table: Table) -> str:
     """Two tabulars for booktabs, quality and cost."""
     blocks = [_tabular(table.lines(table.quality), 1 + len(TEXTS)), _tabular(table.lines(table.costs, ()), 1)]
-    return "\n\n".join([*blocks, *(f"% {line}" for line in (*table.failures(), NOTE))])
-
-
-SYMBOLS = {"±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--"}
-TEX = str.maketrans(
-    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {character: f"\\{character}" for character in "&%$#_{}"}
-    | SYMBOLS
-)
+    return "\n\n".join([*blocks, *(f"% {escape.one_line(line)}" for line in (*table.failures(), NOTE))])
 
 
 def _tabular(lines: list[list[str]], left: int) -> str:
-    heading, *rest = [" & ".join(cell.translate(TEX) for cell in line) + r" \\" for line in lines]
+    heading, *rest = [" & ".join(map(escape.latex, line)) + r" \\" for line in lines]
     shape = "l" * left + "r" * (len(lines[0]) - left)
     body = [r"\toprule", heading, r"\midrule", *rest, r"\bottomrule"]
     return "\n".join([rf"\begin{{tabular}}{{{shape}}}", *body, r"\end{tabular}"])

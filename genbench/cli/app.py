@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from genbench import __version__
-from genbench.cli import bench, cache, diagnose, evaluate, inspect, model, neighbours, stats
+from genbench.cli import (
+    bench,
+    cache,
+    check,
+    compare,
+    diagnose,
+    evaluate,
+    inspect,
+    leaderboard,
+    model,
+    neighbours,
+    report,
+    stats,
+    study,
+    validate,
+)
 
 app = typer.Typer(
     name="genbench",
@@ -34,6 +49,8 @@ def genbench(
 
 
 app.command("evaluate")(evaluate.evaluate)
+app.command("check")(check.check)
+app.command("compare")(compare.compare)
 app.command("neighbours")(neighbours.neighbours)
 app.command("demo")(bench.demo)
 app.command("run")(bench.run)
@@ -42,7 +59,11 @@ app.command("train")(model.train)
 app.command("sample")(model.sample)
 app.command("diagnose")(diagnose.diagnose)
 app.command("sweep")(diagnose.sweep)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("validate")(validate.validate)
+app.command("report")(report.report)
 app.command("list")(inspect.list_)
 app.command("doctor")(inspect.doctor)
+app.add_typer(study.app, name="study")
 app.add_typer(stats.app, name="stats")
 app.add_typer(cache.app, name="cache")

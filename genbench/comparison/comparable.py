@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from genbench.evaluation.result import Images, MetricResult, Reference, Result
 
-UNBIASED = ("mean", "clusters", "u-statistic")  # whose expected value does not depend on how many images there are
-
 
 def difference_in_making(base: Result, base_metric: MetricResult, current: Result, metric: MetricResult) -> str | None:
     """The first thing in which the making of two values differs, such as "n: 5,000 and 10,000 images"; None for nothing.
 
     Values are comparable with the same protocol, weights and preprocessing, against the same images, at the same number of
-    images; means and U-statistics, which have no bias, at any.
+    images; those whose expected value does not depend on it at any. A value that its evaluation marked stands alone.
     """
     found = _difference("protocol", base_metric.protocol, metric.protocol)
     if found is None and base_metric.extractor is not None and metric.extractor is not None:
         one, other = base_metric.extractor.model_dump(), metric.extractor.model_dump()
         found = next(filter(None, (_difference(name, one[name], other[name]) for name in one)), None)
-    if found is None and metric.method not in UNBIASED:
+    if found is None and not (_free_of_counts(base_metric) and _free_of_counts(metric)):
         found = _counts("n", base_metric.n, metric.n, "images") or _counts(
             "n_real", base_metric.n_real, metric.n_real, "reference images"
         )
     if found is None and (uses_reference(base, base_metric) or uses_reference(current, metric)):
         found = _sides(base, current)
+    marked = next((one for one in (base_metric, metric) if not one.comparable), None)
+    if found is None and marked is not None:
+        found = f"comparable: {'; '.join(marked.notes) or 'marked as not comparable'}"
     return found
+
+
+def _free_of_counts(metric: MetricResult) -> bool:
+    """Whether the expected value is the same at any number of images: unbiased U-statistics, means over the images alone."""
+    if metric.method == "u-statistic":
+        return metric.bias_corrected is None
+    return metric.method in ("mean", "clusters") and metric.n_real is None
 
 
 def uses_reference(result: Result, metric: MetricResult) -> bool:

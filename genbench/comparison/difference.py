@@ -4,6 +4,8 @@ Two sets that were measured against the same reference share its noise, and two 
 the names. Both show in the covariance of the influences: Var(b - a) = Var(a) + Var(b) - 2 Cov(a, b), with
 Cov(a, b) = cov(real_a, real_b) / m + cov(fake_a, fake_b) / n, the second for paired images only. Pairing sets that have nothing
 to do with each other costs nothing: their covariance is zero but for chance.
+
+What is left is never taken for less than arithmetic leaves open: the same images on another machine are no difference.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from genbench.comparison.comparable import difference_in_making, same_reference, uses_reference
 from genbench.errors import IncomparableError
-from genbench.estimate import LEVEL, ROUNDING, Better, Influence, badness
+from genbench.estimate import ARROWS, LEVEL, Better, Influence, badness, format_value
 from genbench.evaluation.result import MetricResult, Result
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 NORMAL = NormalDist()
 MANY = 200  # degrees of freedom from which Student's t is the normal distribution for every purpose here
+CLEARLY = 1.01  # more than Student's quantile with MANY degrees of freedom is above the normal one
+# Standard errors of the arithmetic: half of what batches, threads and devices may change, of the value; and of its own error.
+OF_VALUE, OF_ERROR = 0.5e-4, 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,21 @@ class Difference:
     freedom: float = math.inf
     shares: tuple[str, ...] = ()
     reason: str | None = None
+
+    def __str__(self) -> str:
+        """ "+0.031 ± 0.012"."""
+        text = format_value(self.value, self.se)
+        return text if text.startswith("-") else f"+{text}"
+
+    def _repr_html_(self) -> str:
+        """A table of one line for a notebook."""
+        from genbench.pages import tables
+
+        interval, p = self.interval(), self.p
+        between = "–" if interval is None else f"[{interval[0]:.3g}, {interval[1]:.3g}]"
+        cells = [f"{self.name} {ARROWS[self.better]}", str(self.base), str(self.current), str(self), between]
+        lines = [["metric", "base", "current", "difference", f"{100 * LEVEL:g} % interval", "p"]]
+        return tables.as_html([*lines, [*cells, "–" if p is None else f"{p:.3g}"]], 1, caption=self.reason or "")
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
         """(low, high) of the difference `value`, two-sided."""
@@ -89,23 +109,16 @@ def difference(base: Result, current: Result, key: str) -> Difference:
     one, other = base.by_protocol[key], current.by_protocol[key]
     differs = difference_in_making(base, one, current, other)
     if differs is not None:
-        hint = "evaluate both with the same command but for the images"
-        raise IncomparableError("E-INCOMPARABLE", f"{one.name} of the two differs in {differs}", hint=hint)
+        hint = "evaluate both with the same command but for the images, or leave this metric out"
+        raise IncomparableError("E-INCOMPARABLE", f"{one.short_name} differs in {differs}", hint=hint)
     return between(base, one, current, other)
 
 
 def between(base: Result, one: MetricResult, current: Result, other: MetricResult) -> Difference:
     """The difference of two values that are known to be comparable. Raises ValueError where one of them has no value."""
     a, b = float(one), float(other)
-    # By how much each value moves badness: of a metric whose best is zero, values below zero count the other way round.
-    slopes = [math.copysign(1.0, x) if one.better == "zero" else badness(1.0, one.better) for x in (a, b)]
-    shares, covariance, direct, freedom = _shared(base, one, current, other, slopes)
+    joint = _together(base, one, current, other)
     missing = next((metric for metric in (one, other) if metric.se is None), None)
-    se = None
-    if one.se is not None and other.se is not None:
-        apart = one.se**2 + other.se**2 - 2 * slopes[0] * slopes[1] * covariance
-        variance = max(apart, direct, 0.0)
-        se = 0.0 if variance < ROUNDING**2 * max(1.0, a * a) else math.sqrt(variance)
     return Difference(
         name=one.name,
         protocol=one.protocol,
@@ -114,42 +127,84 @@ def between(base: Result, one: MetricResult, current: Result, other: MetricResul
         current=other,
         value=b - a,
         worsening=badness(b, one.better) - badness(a, one.better),
-        se=se,
-        freedom=freedom,
-        shares=shares,
+        se=None if missing is not None else _error(one, other, joint),
+        freedom=joint.freedom,
+        shares=joint.shares,
         reason=None if missing is None else f"no error bar: {missing.reason}",
     )
 
 
-def _shared(
-    base: Result, one: MetricResult, current: Result, other: MetricResult, slopes: list[float]
-) -> tuple[tuple[str, ...], float, float, float]:
-    """What is shared, the covariance that this makes, the variance by influence alone (0 where unknown), and its freedom."""
+@dataclass(frozen=True, kw_only=True)
+class _Together:
+    """What two values share, their covariance, the sum of their variances by influence alone, and the degrees of freedom."""
+
+    shares: tuple[str, ...] = ()
+    covariance: float = 0.0
+    variance: float = 0.0
+    freedom: float = math.inf
+
+
+def _error(one: MetricResult, other: MetricResult, joint: _Together) -> float:
+    """One standard error of the difference, and of the worsening.
+
+    Of a metric whose best is zero these are two where the values lie on either side of it, b - a and -b - a; the larger counts.
+    """
+    errors = [_own_error(metric, joint.freedom) for metric in (one, other)]
+    alone = max(errors[0] ** 2 + errors[1] ** 2, joint.variance)
+    opposite = one.better == "zero" and float(one) * float(other) < 0
+    shared = -abs(joint.covariance) if opposite else joint.covariance
+    arithmetic = math.hypot(OF_VALUE * max(abs(float(one)), abs(float(other))), OF_ERROR * max(errors))
+    return math.hypot(math.sqrt(max(0.0, alone - 2 * shared)), arithmetic)
+
+
+def _own_error(metric: MetricResult, freedom: float) -> float:
+    """The standard error, or that of an interval as wide as the metric's where that is clearly larger.
+
+    A share of 0 or 1 has an error of 0 and Wilson's interval, which is as wide as one image more or less makes it.
+    """
+    assert metric.se is not None, "only values with an error bar are tested"
+    if metric.ci is None:
+        return metric.se
+    wide = (metric.ci[1] - metric.ci[0]) / 2 / quantile(0.5 + metric.level / 2, freedom)
+    return wide if wide > CLEARLY * metric.se else metric.se
+
+
+def _together(base: Result, one: MetricResult, current: Result, other: MetricResult) -> _Together:
     key = f"{one.protocol} {one.name}"
     a, b = base.influence.get(key), current.influence.get(key)
-    freedom = math.inf
-    if one.method in ("mean", "clusters"):
-        freedom = min(one.n, other.n) - 1
+    freedom = min(one.n, other.n) - 1 if one.method in ("mean", "clusters") else math.inf
     if a is None or b is None:
-        return (), 0.0, 0.0, freedom
-    shares, covariance, direct = [], 0.0, 0.0
-    if a.real is not None and b.real is not None and uses_reference(base, one) and same_reference(base, current):
-        of_a, of_b = _array(a.real), _array(b.real)
-        if len(of_a) == len(of_b):
-            shares.append("reference")
-            covariance += _covariance(of_a, of_b) / len(of_a)
-            direct += _variance(slopes[1] * of_b - slopes[0] * of_a) / len(of_a)
+        return _Together(freedom=freedom)
+    shares, covariance = [], 0.0
+    if _same_noise(base, one, a, current, other, b):
+        shares.append("reference")
+        covariance += _covariance(_array(a.real), _array(b.real)) / (one.n_real or 1)
     sums_a, sums_b = _sums(a), _sums(b)
     if a.groups is not None or b.groups is not None:
         freedom = min(len(sums_a), len(sums_b)) - 1
     if _paired(base, a, current, b):
         shares.append("images")
-        n, k = len(_array(a.fake)), len(sums_a)
-        covariance += _covariance(sums_a, sums_b) * k / n**2
-        direct += _variance(slopes[1] * sums_b - slopes[0] * sums_a) * k / n**2
-    else:
-        direct += sum(_variance(sums) * len(sums) / len(_array(i.fake)) ** 2 for sums, i in ((sums_a, a), (sums_b, b)))
-    return tuple(shares), covariance, direct, freedom
+        covariance += _covariance(sums_a, sums_b) * len(sums_a) / len(_array(a.fake)) ** 2
+    return _Together(
+        shares=tuple(shares), covariance=covariance, variance=_variance(one, a) + _variance(other, b), freedom=freedom
+    )
+
+
+def _same_noise(base: Result, one: MetricResult, a: Influence, current: Result, other: MetricResult, b: Influence) -> bool:
+    """Whether both errors count the chance in which images the reference holds, and it holds the same for both."""
+    if a.real is None or b.real is None or one.n_real is None or one.n_real != other.n_real:
+        return False
+    return uses_reference(base, one) and same_reference(base, current) and len(_array(a.real)) == len(_array(b.real))
+
+
+def _variance(metric: MetricResult, influence: Influence) -> float:
+    """Of the value, by its influence. That of a reference may be known of a sample of its images only."""
+    sums = _sums(influence)
+    found = _covariance(sums, sums) * len(sums) / len(_array(influence.fake)) ** 2
+    if influence.real is not None and metric.n_real is not None:
+        real = _array(influence.real)
+        found += _covariance(real, real) / metric.n_real
+    return found
 
 
 def _paired(base: Result, a: Influence, current: Result, b: Influence) -> bool:
@@ -189,10 +244,6 @@ def _array(values: Any) -> NDArray[Any]:
 
 def _covariance(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float((a - a.mean()) @ (b - b.mean())) / max(1, len(a) - 1)
-
-
-def _variance(a: NDArray[Any]) -> float:
-    return _covariance(a, a)
 
 
 def quantile(level: float, freedom: float = math.inf) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,9 +65,50 @@ def evaluate(
     Raises:
         GenbenchError: with a code, what is wrong and what to do; see `genbench.errors`.
     """
-    started, cpu = time.perf_counter(), time.process_time()
     policy = Policy(on_bad=on_bad, on_size_mix=on_size_mix, background=background, value_range=value_range)
     sides = Sides(images=images, ref=ref, held_out=held_out, paired=paired, captions=captions, labels=labels)
+    return evaluate_sides(
+        sides,
+        policy,
+        metrics=metrics,
+        extractor=extractor,
+        weights=weights,
+        precision=precision,
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        allow_small=allow_small,
+        progress=progress,
+        command=command,
+    ).result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """A result with what it was computed from: the features of all sides, and the plan with its networks."""
+
+    result: Result
+    gathered: Gathered
+    plan: Plan
+
+
+def evaluate_sides(
+    sides: Sides,
+    policy: Policy,
+    *,
+    metrics: str | Sequence[str] | None = None,
+    extractor: str | None = None,
+    weights: str | Path | None = None,
+    precision: Precision = "fp32",
+    device: str = "auto",
+    batch_size: int = 64,
+    workers: int | None = None,
+    allow_small: bool = False,
+    progress: Progress = quiet,
+    command: Sequence[str] = (),
+) -> Evaluated:
+    """`evaluate`, for those who go on with the features."""
+    started, cpu = time.perf_counter(), time.process_time()
     requests = parse_all(metrics, extractor, precision, given=sides.given)
     sides.check(policy)  # before any weight is loaded or image decoded
     plan = Plan.prepare(requests, metrics is not None, weights, device, batch_size, workers, progress)
@@ -82,7 +124,7 @@ def evaluate(
         images_extracted=gathered.decoded,
     )
     gathered.warnings += _lossy(gathered)
-    return plan.result(measured, gathered, timing, command)
+    return Evaluated(result=plan.result(measured, gathered, timing, command), gathered=gathered, plan=plan)
 
 
 def _lossy(gathered: Gathered) -> list[Warned]:

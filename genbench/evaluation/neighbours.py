@@ -119,24 +119,22 @@ def neighbours(
     fake = _Side.of(generated, view, execution, at_least=1)
     real = _Side.of(training, view, execution, at_least=2)
 
-    around_real, around_fake = clouds(real=real.features, fake=fake.features)
-    squared, index = nearest(around_fake, around_real, min(k, len(real.features)))
-    distances, apart = squared.sqrt(), distances_to_different(real.features)
-    own = apart[index[:, 0]]
-    ratios = distances[:, 0] / own if bool((own > 0).all()) else None
-    chosen = _choose(distances[:, 0] if ratios is None else ratios, n, worst, seed)
+    found = nearness(real=real.features, fake=fake.features, k=k)
+    ratios = found.ratios
+    chosen = found.choose(n, worst=worst, seed=seed)
     rows = [
         Row(
             name=fake.name(i),
             ratio=None if ratios is None else float(ratios[i]),
-            training_distance=float(own[i]),
+            training_distance=float(found.own[i]),
             neighbours=[
-                Neighbour(name=real.name(int(j)), distance=float(far)) for far, j in zip(distances[i], index[i], strict=True)
+                Neighbour(name=real.name(int(j)), distance=float(far))
+                for far, j in zip(found.distances[i], found.index[i], strict=True)
             ],
         )
         for i in chosen
     ]
-    pictures = [[*fake.pictures([i]), *real.pictures(index[i].tolist())] for i in chosen]
+    pictures = [[*fake.pictures([i]), *real.pictures(found.index[i].tolist())] for i in chosen]
     return Neighbours(
         images=generated.source.name,
         n=len(fake.features),
@@ -148,6 +146,38 @@ def neighbours(
         rows=rows,
         picture=sheet(rows, pictures),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearness:
+    """distances, index (N, k): of the nearest training images of each generated one, the nearest first; own (N,): from that one
+    to its nearest different training image; training (M,): that distance of every training image."""
+
+    distances: Tensor
+    index: Tensor
+    own: Tensor
+    training: Tensor
+
+    @property
+    def ratios(self) -> Tensor | None:
+        """(N,) the nearest one's distance over its own; None where all training images are the same."""
+        return self.distances[:, 0] / self.own if bool((self.own > 0).all()) else None
+
+    def choose(self, n: int, *, worst: bool, seed: int) -> list[int]:
+        """Rows to show: those nearest to the training images, or some drawn by the seed, in the order drawn."""
+        if worst:
+            nearest_first = self.distances[:, 0] if self.ratios is None else self.ratios
+            return [int(i) for i in nearest_first.argsort(stable=True)[:n]]
+        drawn = torch.from_numpy(generator(seed, "neighbours/rows").permutation(len(self.own)))
+        return [int(i) for i in drawn[:n]]
+
+
+def nearness(*, real: Tensor, fake: Tensor, k: int) -> Nearness:
+    """Of (M, D) features of training images, M >= 2, and (N, D) of generated ones; fewer than `k` where M is smaller."""
+    around_real, around_fake = clouds(real=real, fake=fake)
+    squared, index = nearest(around_fake, around_real, min(k, len(real)))
+    training = distances_to_different(real)
+    return Nearness(distances=squared.sqrt(), index=index, own=training[index[:, 0]], training=training)
 
 
 def sheet(rows: Sequence[Row], pictures: Sequence[Sequence[Pixels]]) -> Image.Image:
@@ -208,11 +238,3 @@ class _Side:
     def pictures(self, rows: Sequence[int]) -> list[Pixels]:
         """uint8 (3, H, W) of each row."""
         return [self.collection.pixels(self.kept[row]) for row in rows]
-
-
-def _choose(nearness: Tensor, n: int, worst: bool, seed: int) -> list[int]:
-    """Rows to show: those with the least `nearness`, or some drawn by the seed, in the order drawn."""
-    if worst:
-        return [int(i) for i in nearness.argsort(stable=True)[:n]]
-    drawn = torch.from_numpy(generator(seed, "neighbours/rows").permutation(len(nearness)))
-    return [int(i) for i in drawn[:n]]

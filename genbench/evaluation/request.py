@@ -12,12 +12,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 
 from genbench import catalog
 from genbench.errors import UsageError
+from genbench.evaluation.result import MetricResult
 from genbench.features.base import FeatureExtractor, Precision
 from genbench.metrics.base import Metric, Takes
 
@@ -159,6 +160,23 @@ def needs(metric: Metric) -> Set[Given]:
         "descriptions": "captions",
     }
     return found | ({more[metric.takes]} if metric.takes in more else set())
+
+
+def again(metrics: Sequence[MetricResult]) -> tuple[list[str], Precision]:
+    """What asks for the same values again, for `evaluate(metrics=..., precision=...)`: the way back from stored protocols.
+
+    Raises UsageError for a value that cannot be asked for by its name: one of a network from outside, or of a later genbench.
+    """
+    given = next((metric.extractor.precision for metric in metrics if metric.extractor is not None), "fp32")
+    precision = cast(Precision, given)
+    for metric in metrics:
+        try:
+            parse(metric.request, None, precision)
+        except UsageError as error:
+            message = f"{metric.name} with the protocol {metric.protocol} cannot be asked for by its name: {error.message}"
+            hint = "evaluate the images with `genbench evaluate -o FOLDER`, and give that folder"
+            raise UsageError("E-PROTOCOL", message, hint=hint) from error
+    return [metric.request for metric in metrics], precision
 
 
 def _merged(requests: Sequence[Request]) -> list[Request]:

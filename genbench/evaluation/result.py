@@ -6,6 +6,7 @@ result.schema.json and is made from these classes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from genbench import files
 from genbench.errors import DataError
-from genbench.estimate import Better, Estimate, Influence, format_value
+from genbench.estimate import ARROWS, Better, Estimate, Influence, format_value
 from genbench.evaluation.influence import FILE, load_influence, save_influence
 
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
@@ -118,6 +119,11 @@ class MetricResult(Document):
         home = self.extractor is None or self.extractor.extractor == "inception"
         return self.name if home or self.extractor is None else f"{self.name}@{self.extractor.extractor}"
 
+    @property
+    def request(self) -> str:
+        """What asks for this value again, "precision@tiny:k5": its name and the protocol's place and settings."""
+        return self.name + re.sub(r"^[^@:+/]*|(\+\w+)?/\d+$", "", self.protocol)
+
     def __float__(self) -> float:
         if self.value is None:
             raise ValueError(f"{self.name} has no value: {self.reason}")
@@ -125,6 +131,10 @@ class MetricResult(Document):
 
     def __str__(self) -> str:
         return format_value(self.value, self.se)
+
+    def _repr_html_(self) -> str:
+        """A table of one line for a notebook."""
+        return _html([self], caption="; ".join(filter(None, [self.reason, *self.notes])))
 
 
 class Timing(Document):
@@ -230,7 +240,20 @@ class Result(Document):
         return "\n".join(f"{metric.name} {metric} ({metric.protocol}, n={metric.n})" for metric in self.metrics)
 
     def _repr_html_(self) -> str:
-        return str(self.to_pandas()[["name", "value", "se", "n", "protocol"]].to_html(index=False))
+        """A table for a notebook, one line per metric."""
+        reference = f" against {self.reference.name}" if self.reference else ""
+        return _html(self.metrics, caption=f"{self.subject.name}{reference}")
+
+
+def _html(metrics: Sequence[MetricResult], caption: str) -> str:
+    from genbench.pages import tables
+
+    lines = [["metric", "value ± error", "interval", "n", "n ref", "protocol"]]
+    for metric in metrics:
+        interval = f"[{metric.ci[0]:.4g}, {metric.ci[1]:.4g}]" if metric.ci else "–"
+        counts = [f"{count:,}" if count is not None else "–" for count in (metric.n, metric.n_real)]
+        lines.append([f"{metric.name} {ARROWS[metric.better]}", str(metric), interval, *counts, metric.protocol])
+    return tables.as_html(lines, 1, caption=caption)
 
 
 def json_schema() -> dict[str, Any]:

@@ -38,16 +38,29 @@ def compute(*, real: FeatureSet, fake: FeatureSet, seed: int = 0) -> dict[str, E
     or half of the images are no more than the dimensions, since there the bias is not like 1/N.
     Raises DataError for too few images or numbers that are not finite, IncomparableError for different widths.
     """
+    return {"fd_infinity": extrapolated(real=real, fake=fake, seed=seed)[0]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """What the line was fitted to: sizes (S,) int64 of the subsets and their distances (S,) float64, weighted by size."""
+
+    sizes: Tensor
+    distances: Tensor
+
+
+def extrapolated(*, real: FeatureSet, fake: FeatureSet, seed: int = 0) -> tuple[Estimate, Points | None]:
+    """The estimate of `compute`, and what its line was fitted to; None where there is no value."""
     plain = fid.compute(real=real, fake=fake)["fd"]
     details = {"fd": float(plain)}
     if plain.bias_corrected is not None:
         details["fd_jackknife"] = plain.bias_corrected
     if fake.features is None:
-        return _nothing(plain, details, "subsets need the features of the fake images, not their moments alone")
+        return _nothing(plain, details, "subsets need the features of the fake images, not their moments alone"), None
     n, dim = fake.features.shape
     if n // 2 <= dim:
         missing = f"the bias is like 1/N only with more images than dimensions: {n} images give no subsets for {dim}"
-        return _nothing(plain, details, missing)
+        return _nothing(plain, details, missing), None
 
     design = _Design.of(n, dim)
     order = fid.shuffled(fake.features, seed, "fid_infinity/subsets")
@@ -55,7 +68,8 @@ def compute(*, real: FeatureSet, fake: FeatureSet, seed: int = 0) -> dict[str, E
     distances = [
         fid.frechet_distance(real=reference, fake=moments(fake.features[order[arc]])) for arc in design.arcs(order.device)
     ]
-    value = float(design.weights @ torch.tensor(distances, dtype=torch.float64))
+    points = Points(sizes=design.sizes, distances=torch.tensor(distances, dtype=torch.float64))
+    value = float(design.weights @ points.distances)
     assert plain.influence is not None
     share = torch.empty(n, dtype=torch.float64, device=order.device)
     share[order] = design.shares().to(order.device)
@@ -69,27 +83,25 @@ def compute(*, real: FeatureSet, fake: FeatureSet, seed: int = 0) -> dict[str, E
             "no image pulls at the distance, as if the two sets were the same; what the fit is off by is no matter of chance"
         )
         same = Estimate(value=value, n=n, n_real=real.n, better="lower", reason=reason, details=details)
-        return {"fd_infinity": same}
+        return same, points
     se = variance**0.5
-    return {
-        "fd_infinity": Estimate(
-            value=value,
-            se=se,
-            ci=normal_interval(value, se),
-            method="influence",
-            n=n,
-            n_real=real.n,
-            better="lower",
-            reason=plain.reason,
-            details=details,
-            influence=pull,
-        )
-    }
+    estimate = Estimate(
+        value=value,
+        se=se,
+        ci=normal_interval(value, se),
+        method="influence",
+        n=n,
+        n_real=real.n,
+        better="lower",
+        reason=plain.reason,
+        details=details,
+        influence=pull,
+    )
+    return estimate, points
 
 
-def _nothing(plain: Estimate, details: dict[str, float], reason: str) -> dict[str, Estimate]:
-    missing = Estimate(value=None, n=plain.n, n_real=plain.n_real, better="lower", reason=reason, details=details)
-    return {"fd_infinity": missing}
+def _nothing(plain: Estimate, details: dict[str, float], reason: str) -> Estimate:
+    return Estimate(value=None, n=plain.n, n_real=plain.n_real, better="lower", reason=reason, details=details)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ def drawing(width: float = 6.4, height: float = 3.6) -> Iterator[tuple[Figure, A
     """A figure and its axes in inches, in the style of the pages; without pyplot, so that nothing is global."""
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.rcsetup import cycler
 
     style: dict[str, Any] = {
         "svg.fonttype": "none",
@@ -33,7 +34,7 @@ def drawing(width: float = 6.4, height: float = 3.6) -> Iterator[tuple[Figure, A
         "font.size": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+        "axes.prop_cycle": cycler(color=COLOURS),
         "text.parse_math": False,  # a name with a dollar sign is a name
         **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
         **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
@@ -41,6 +42,16 @@ def drawing(width: float = 6.4, height: float = 3.6) -> Iterator[tuple[Figure, A
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.add_subplot()
+
+
+def logarithmic(*axes: Any) -> None:
+    """Axes such as `axes.xaxis` with a logarithmic scale and plain numbers, since nothing here reads mathematics."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    for axis in axes:
+        axis._set_axes_scale("log")
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def svg(figure: Figure, *, title: str, description: str) -> Any:

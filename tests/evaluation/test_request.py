@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from genbench import catalog
 from genbench.errors import UsageError
-from genbench.evaluation.request import parse, parse_all
+from genbench.evaluation.request import Request, again, parse, parse_all
+from genbench.evaluation.result import Extractor, MetricResult
 
 
 @pytest.mark.parametrize(
@@ -129,3 +131,57 @@ def test_a_reference_is_asked_for() -> None:
         parse_all(["fd@tiny"], None, "fp32", given=set())
     with pytest.raises(UsageError, match="without a reference"):
         parse_all(None, "pixels", "fp32", given=set())
+
+
+def every_request() -> list[str]:
+    """Every name that every metric reports, in every protocol, and on other features where it takes any."""
+    texts = []
+    for file in catalog.names("metrics"):
+        metric = catalog.find("metrics", file)
+        if metric.takes in ("points", "videos"):
+            continue
+        aliases = [alias for names in metric.on.values() for alias in names.values()]
+        places = ["", "@tiny"] if metric.extractor == "inception" else [""]
+        options = [f":{protocol}" if protocol else "" for protocol in metric.protocols]
+        texts += [f"{name}{place}{option}" for name in metric.reports for place in places for option in options]
+        texts += [f"{alias}{option}" for alias in aliases for option in options]
+    return [*texts, "fid:clean", "fid:pytorch", "sfid:tf", "fd@inception.768", "fd@dinov2:b14", "lpips:vgg", "cmmd:l14"]
+
+
+def stored(request: Request, precision: str) -> MetricResult:
+    """What a result keeps of a request."""
+    place = request.place
+    identity = {"version": 1, "weights_sha256": "", "preprocess": "", "precision": precision}
+    return MetricResult(
+        name=request.reported(request.wanted[0]),
+        value=1.0,
+        se=None,
+        ci=None,
+        level=0.95,
+        method="none",
+        n=1,
+        n_real=None,
+        better="lower",
+        protocol=request.protocol,
+        layer=place.layer if place else None,
+        extractor=Extractor(extractor=place.extractor_class.name(), **identity) if place else None,  # type: ignore[arg-type]
+        reason="",
+    )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("text", every_request())
+def test_there_is_a_way_back_from_a_stored_protocol(text: str, precision: str) -> None:
+    request = parse(text, None, precision)  # type: ignore[arg-type]
+    metric = stored(request, precision)
+    texts, found = again([metric])
+    back = parse(texts[0], None, found)
+    assert (back.protocol, back.place) == (request.protocol, request.place)
+    assert metric.name in [back.reported(name) for name in back.wanted]
+    assert found == (precision if request.place else "fp32")
+
+
+def test_networks_from_outside_cannot_be_asked_for_by_a_stored_name() -> None:
+    with pytest.raises(UsageError, match="fd@extractors/1 cannot be asked for by its name") as caught:
+        again([stored(parse("fd@extractors:Small"), "fp32")])
+    assert "genbench evaluate" in caught.value.hint

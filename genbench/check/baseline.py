@@ -1,0 +1,172 @@
+"""The baseline file: what a project holds to be good, in git, small and readable as a diff.
+
+`genbench-baseline.json` ("genbench.baseline/1") has one entry per name: a result, why and at which commit it was accepted.
+Beside it `genbench-baseline.safetensors` keeps the influence of every image, which takes the noise that two sets share, such
+as that of their reference, out of their difference.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from genbench import catalog, files
+from genbench.errors import DataError, UsageError
+from genbench.estimate import Influence
+from genbench.evaluation.influence import load_influence, save_influence
+from genbench.evaluation.result import MAX_BYTES, Document, Result
+
+FILE = "genbench-baseline.json"
+SCHEMA = "genbench.baseline/1"
+DEFAULT = "default"
+NO_TIME = {"wall_s": 0.0, "cpu_s": 0.0, "extract_s": 0.0, "metrics_s": 0.0, "images_extracted": 0}
+GIT_SECONDS = 5.0
+
+
+class Entry(Document):
+    """An accepted result. commit: of the working directory when it was accepted; dirty: with changes on top of it."""
+
+    created: str
+    reason: str = ""
+    commit: str | None = None
+    dirty: bool | None = None
+    result: Result
+
+
+class _File(Document):
+    schema_: Literal["genbench.baseline/1"]
+    influence: str | None = None
+    entries: dict[str, Entry]
+
+
+@dataclass
+class Baseline:
+    """Accepted results by name. notes: what was wrong with the file and could be borne."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Baseline:
+        """Read a baseline and the influence beside it. Raises DataError for anything that is no `genbench.baseline/1`.
+
+        Influence that is not there, or not that of this file, is left out with a note: differences then keep shared noise.
+        """
+        path = Path(path)
+        if not path.is_file():
+            hint = "genbench check RESULT --update-baseline writes one"
+            raise DataError("E-NO-BASELINE", f"no baseline at {path}", hint=hint)
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError("E-BASELINE", f"{path} is larger than any baseline")
+        try:
+            document = json.loads(path.read_bytes())
+            for entry in document["entries"].values():
+                entry["result"].setdefault("timing", NO_TIME)
+            found = _File.model_validate({**document, "schema_": document.get("schema")})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "document"
+            raise DataError("E-BASELINE", f"{path} is no {SCHEMA}: {where}: {first['msg']}", hint=REPAIR) from error
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise DataError("E-BASELINE", f"{path} is no {SCHEMA}: {error}", hint=REPAIR) from error
+        baseline = cls(dict(sorted(found.entries.items())))
+        baseline._read_influence(beside(path), found.influence)
+        return baseline
+
+    def save(self, path: str | Path) -> None:
+        """Write both files, each in one step. The document names the hash of its influence and comes last."""
+        path = Path(path)
+        influence: dict[str, Influence] = {}
+        names = []
+        for name, entry in sorted(self.entries.items()):
+            influence |= {f"{name}\t{key}": found for key, found in entry.result.influence.items()}
+            names.append(json.dumps([name, *entry.result.names]))
+        save_influence(beside(path), influence, names)
+        document = {
+            "schema": SCHEMA,
+            "influence": f"sha256:{files.sha256(beside(path))}" if influence else None,
+            "entries": {name: _slim(entry) for name, entry in self.entries.items()},
+        }
+        files.write_atomic(path, json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+    def update(self, name: str, result: Result, *, reason: str = "") -> None:
+        """Accept `result` as the entry `name`. Raises DataError for a result that holds a value which is none."""
+        for metric in result.metrics:
+            if metric.value is None or not metric.comparable:
+                why = metric.reason or "; ".join(metric.notes) or "marked as not comparable"
+                hint = "evaluate again without it, or with what it lacks"
+                raise DataError("E-BASELINE", f"{metric.short_name} cannot be a baseline: {why}", hint=hint)
+        if not result.metrics:
+            raise DataError("E-BASELINE", "a result without metrics cannot be a baseline", hint="evaluate some")
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        commit, dirty = revision()
+        self.entries[name] = Entry(created=created, reason=reason, commit=commit, dirty=dirty, result=result)
+
+    def choose(self, name: str | None) -> str:
+        """The name of the entry that is meant: the one asked for, the only one, or "default".
+
+        Raises UsageError where several could be.
+        """
+        if name is not None:
+            return name
+        if len(self.entries) == 1:
+            return next(iter(self.entries))
+        if not self.entries or DEFAULT in self.entries:
+            return DEFAULT
+        raise UsageError("E-NAME", "the baseline has several entries", hint=f"--name is one of: {', '.join(self.entries)}")
+
+    def missing(self, name: str) -> str:
+        """Why there is no such entry, and what there is."""
+        if not self.entries:
+            return "there is no baseline yet"
+        return f"the baseline has no entry {name!r}: {catalog.unknown('entries', name, self.entries).hint}"
+
+    def _read_influence(self, path: Path, expected: str | None) -> None:
+        if expected is None:
+            return
+        if not path.is_file():
+            self.notes += (f"{path.name} is missing; commit it beside the baseline",)
+            return
+        if f"sha256:{files.sha256(path)}" != expected:
+            self.notes += (f"{path.name} is not that of this baseline and was left out",)
+            return
+        influence, listed = load_influence(path)
+        names = {entry: images for entry, *images in map(json.loads, listed)}
+        for name, entry in self.entries.items():
+            own = {key.partition(f"{name}\t")[2]: found for key, found in influence.items() if key.rpartition("\t")[0] == name}
+            entry.result.with_influence(own, names.get(name, ()))
+
+
+REPAIR = "take it from version control again, or write a new one with --update-baseline"
+
+
+def beside(path: Path) -> Path:
+    """Where the influence of a baseline file is kept."""
+    return path.with_suffix(".safetensors")
+
+
+def _slim(entry: Entry) -> Mapping[str, Any]:
+    """Without what changes at every run and what is as it is by default."""
+    document = entry.model_dump(mode="json", exclude={"result"})
+    result = entry.result.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"timing"})
+    return {**document, "result": result}
+
+
+def revision() -> tuple[str | None, bool | None]:
+    """The commit of the working directory and whether tracked files differ from it; None where there is no git."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        commit = _git("rev-parse", "HEAD").strip()
+        return commit, bool(_git("status", "--porcelain", "--untracked-files=no").strip())
+    return None, None
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=GIT_SECONDS).stdout

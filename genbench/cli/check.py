@@ -1,0 +1,239 @@
+"""`genbench check`: whether images are worse than the baseline beyond noise, as an exit status and a sentence."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genbench.cli import options
+from genbench.cli.progress import progress
+from genbench.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from genbench.check.baseline import Baseline
+    from genbench.check.policy import Policy
+    from genbench.check.verdict import Check
+    from genbench.evaluation.result import Result
+
+Subject = Annotated[
+    str,
+    typer.Argument(help="result.json, a folder with one, a run's folder; or images, which are evaluated as the baseline was."),
+]
+BaselineFile = Annotated[Path, typer.Option("--baseline", help="The baseline file.")]
+Against = Annotated[Path | None, typer.Option(help="A result.json or its folder to compare with, instead of the baseline.")]
+Name = Annotated[str | None, typer.Option(help="Entry of the baseline; by default the only one, or `default`.")]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option("--policy", help="By default the nearest genbench.toml, or pyproject.toml with [tool.genbench.check]."),
+]
+Metric = Annotated[
+    list[str] | None, typer.Option("--metric", help="Gate this metric instead of the policy's; repeat for more.")
+]
+Max = Annotated[float | None, typer.Option("--max", help="Limit of the value of --metric.")]
+Min = Annotated[float | None, typer.Option("--min", help="Limit of the value of --metric.")]
+MaxIncrease = Annotated[str | None, typer.Option(help="Allowed increase over the baseline: 0.15, or 3% of its value.")]
+MaxDecrease = Annotated[str | None, typer.Option(help="Allowed decrease, where higher is better.")]
+Test = Annotated[str | None, typer.Option(help="Of --metric: none, difference, noninferiority (default with a margin).")]
+Alpha = Annotated[float | None, typer.Option(help="Chance of any false alarm over all gates. Default: the policy's, or 0.01.")]
+Ref = Annotated[str | None, typer.Option(help="Of images: the reference, where the baseline's is no named set.")]
+HeldOut = Annotated[str | None, typer.Option(help="Of images: held-out images, likewise.")]
+Paired = Annotated[str | None, typer.Option(help="Of images: paired images, likewise.")]
+Captions = Annotated[str | None, typer.Option(help="Of images: their captions.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 4 where a gate is inconclusive.")]
+Update = Annotated[bool, typer.Option("--update-baseline", help="Accept the subject as the baseline, and print what changes.")]
+Reason = Annotated[str, typer.Option(help="Why, for the baseline file.")]
+Format = Annotated[str, typer.Option("--format", help="text, json, markdown or github.")]
+JUnit = Annotated[Path | None, typer.Option("--junit", help="Also write this JUnit file.")]
+Summary = Annotated[str, typer.Option(help="auto: inside GitHub Actions, add to the step's summary and annotate; or off.")]
+Worst = Annotated[Path | None, typer.Option(help="Of images: a PNG file for those that hurt most.")]
+
+
+def check(
+    subject: Subject,
+    baseline: BaselineFile = Path("genbench-baseline.json"),
+    against: Against = None,
+    name: Name = None,
+    policy: PolicyFile = None,
+    metric: Metric = None,
+    maximum: Max = None,
+    minimum: Min = None,
+    max_increase: MaxIncrease = None,
+    max_decrease: MaxDecrease = None,
+    test: Test = None,
+    alpha: Alpha = None,
+    strict: Strict = False,
+    update_baseline: Update = False,
+    reason: Reason = "",
+    format: Format = "text",
+    json: options.Json = False,
+    junit: JUnit = None,
+    summary: Summary = "auto",
+    worst: Worst = None,
+    ref: Ref = None,
+    held_out: HeldOut = None,
+    paired: Paired = None,
+    captions: Captions = None,
+    quiet: options.Quiet = False,
+    on_bad: options.OnBad = "fail",
+    on_size_mix: options.OnSizeMix = "fail",
+    background: options.Background = None,
+    value_range: options.ValueRange = None,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 64,
+    num_workers: options.Workers = None,
+    offline: options.Offline = False,
+    data_root: options.DataRoot = None,
+    cache_dir: options.CacheDir = None,
+) -> int:
+    """Say whether images are worse than the baseline beyond noise.
+
+    Exit status: 0 not worse, 1 regressed, 3 no baseline or not comparable, 4 inconclusive under --strict, 5 unusable values.
+
+    \b
+    genbench evaluate samples/ --ref cifar10 -o out && genbench check out --update-baseline
+    genbench check samples/
+    genbench check out --metric fid --max 6 --max-increase 0.15
+    genbench check new/result.json --against old/result.json --json
+    """
+    format = "json" if json else format
+    options.choice(format, ("text", "json", "markdown", "github"), "--format")
+    options.choice(summary, ("auto", "off"), "--summary")
+    options.choice(on_bad, ("fail", "skip"), "--on-bad")
+    options.choice(on_size_mix, ("fail", "resize"), "--on-size-mix")
+    if worst is not None and worst.suffix.lower() != ".png":
+        raise UsageError("E-USAGE", f"--worst {worst}", hint="the picture is a PNG file: name it so")
+    if update_baseline and against is not None:
+        raise UsageError("E-USAGE", "--update-baseline with --against", hint="--against compares once and changes no baseline")
+    evaluation: dict[str, Any] = {
+        "ref": ref,
+        "held_out": held_out,
+        "paired": paired,
+        "captions": captions,
+        "on_bad": on_bad,
+        "on_size_mix": on_size_mix,
+        "background": options.colour(background),
+        "value_range": options.value_range(value_range),
+        "device": device,
+        "batch_size": batch_size,
+        "workers": num_workers,
+    }
+    options.apply_places(offline, data_root, cache_dir)
+    limits = {"max": maximum, "min": minimum, "max_increase": max_increase, "max_decrease": max_decrease, "test": test}
+    gates = _policy(policy, metric or [], {name: value for name, value in limits.items() if value is not None}, alpha)
+    with progress(quiet) as update:
+        evaluation["progress"] = update
+        if update_baseline:
+            return _update(_opened(subject), baseline, name, reason, gates, evaluation)
+        from genbench.check.check import check as compare
+
+        found = compare(
+            _opened(subject),
+            baseline=_against(against) if against is not None else baseline,
+            name=name,
+            policy=gates,
+            worst=worst,
+            **evaluation,
+        )
+    _show(found, format, strict, str(against or baseline), junit, summary)
+    return found.exit_code(strict=strict)
+
+
+def _opened(subject: str) -> str | Result:
+    """The evaluation of a run's folder; everything else is for `genbench.check` to know."""
+    path = Path(subject).expanduser()
+    document = path / "result.json" if path.is_dir() else path
+    if document.suffix != ".json" or not document.is_file() or b'"genbench.run/' not in document.read_bytes()[:200]:
+        return subject
+    from genbench.bench.record import Record
+
+    record = Record.load(document.parent)
+    if record.final is None or record.final.evaluation is None:
+        hint = "only runs on images that were finished can be checked"
+        raise DataError(
+            "E-NO-RESULT", f"{path.name} has no evaluation: {record.error or 'points are measured otherwise'}", hint=hint
+        )
+    return record.final.evaluation
+
+
+def _against(path: Path) -> Path | Result:
+    opened = _opened(str(path))
+    if not isinstance(opened, str):
+        return opened
+    if not path.exists():
+        raise DataError("E-NO-PATH", f"no such result: {path}", hint="--against is a result.json, or a folder with one")
+    return path
+
+
+def _policy(path: Path | None, metrics: list[str], limits: dict[str, Any], alpha: float | None) -> Policy:
+    """The policy of the file, or the gates of the command line in its place."""
+    from pydantic import ValidationError
+
+    from genbench.check.policy import Gate, Policy
+    from genbench.check.policy_file import find_policy, load_policy
+
+    found = find_policy() if path is None else load_policy(path)
+    names = [name.strip() for text in metrics for name in text.split(",") if name.strip()]
+    if limits and len(names) != 1:
+        hint = "limits and margins are of one metric: give it with --metric, or write a policy for several"
+        raise UsageError("E-USAGE", f"{', '.join(_option(name) for name in limits)} with {len(names)} metrics", hint=hint)
+    for side in ("max_increase", "max_decrease"):
+        if str(limits.get(side, "")).endswith("%"):
+            limits[f"{side}_rel"] = limits.pop(side)
+    try:
+        gates = [Gate(metric=name, **limits) for name in names]
+        return Policy(alpha=found.alpha if alpha is None else alpha, gate=gates or found.gate)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = _option(str(first["loc"][0])) if first["loc"] else "--metric"
+        hint = "`genbench check --help` and docs/check.md show how"
+        raise UsageError("E-USAGE", f"{where}: {first['msg'].removeprefix('Value error, ')}", hint=hint) from error
+
+
+def _option(name: str) -> str:
+    return f"--{name.removesuffix('_rel').replace('_', '-')}"
+
+
+def _update(
+    subject: str | Result, path: Path, name: str | None, reason: str, policy: Policy, evaluation: dict[str, Any]
+) -> int:
+    """Accept the subject, and say what that changes."""
+    from genbench.check.baseline import Baseline, beside
+    from genbench.check.changes import changes
+    from genbench.check.subject import measured, result_of
+
+    stored: Baseline = Baseline.load(path) if path.exists() else Baseline()
+    entry = stored.choose(name)
+    old = stored.entries[entry].result if entry in stored.entries else None
+    result = result_of(subject) or measured(subject, old, policy, evaluation)
+    stored.update(entry, result, reason=reason)
+    stored.save(path)
+    print(f"{path.name}: {entry}")
+    for line in changes(old, result):
+        print(f"  {line}")
+    written = [path.name] + ([beside(path).name] if beside(path).exists() else [])
+    print(f"commit {' and '.join(written)}", file=sys.stderr)
+    return 0
+
+
+def _show(found: Check, format: str, strict: bool, against: str, junit: Path | None, summary: str) -> None:
+    from genbench.check.formats import render
+    from genbench.check.formats.text import as_text
+
+    text = (
+        as_text(found, strict=strict, against=Path(against).name) if format == "text" else render(found, format, strict=strict)
+    )
+    if text:
+        print(text)
+    if junit is not None:
+        from genbench.check.formats.junit import write_junit
+
+        write_junit([found], junit, strict=strict)
+    if summary == "auto" and os.environ.get("GITHUB_ACTIONS") == "true":
+        from genbench.check.formats.github import report
+
+        report(found, strict=strict, stream=io.StringIO() if format == "github" else None)  # not a second time

@@ -1,0 +1,72 @@
+"""What a page is about: a result of `genbench evaluate`, or the folder of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genbench.bench.record import Quality, Record
+from genbench.errors import DataError, UsageError
+from genbench.evaluation.result import Result
+
+NAMED = 10  # runs that an error lists at most
+HINT = "give the folder or result.json of `genbench evaluate -o`, or the folder of one run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """result: None where nothing was measured yet, the run failed, or its data are points of the plane.
+
+    record: of a run of `genbench run`; config: of any run; folder: of the run, None for a plain result.
+    """
+
+    result: Result | None
+    record: Record | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def has_model(self) -> bool:
+        return self.folder is not None and (self.folder / "model.json").is_file()
+
+    @property
+    def quality(self) -> Quality | None:
+        return self.record.final if self.record else None
+
+
+def open_source(source: Result | str | Path) -> Source:
+    """A result, the path of one, or the folder of a run. Raises DataError for anything else, UsageError for several runs."""
+    if isinstance(source, Result):
+        return Source(result=source)
+    path = Path(source).expanduser()
+    folder, document = (path, path / "result.json") if path.is_dir() else (path.parent, path)
+    if document.is_file():
+        if b'"genbench.run/' in document.read_bytes()[:200]:
+            record = Record.load(folder)
+            result = record.final.evaluation if record.final else None
+            return Source(result=result, record=record, config=record.config, folder=folder)
+        return Source(result=Result.load(document))
+    if (folder / "model.json").is_file() and path.is_dir():
+        return Source(result=None, config=_config(folder), folder=folder)
+    raise _no_source(path)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / "config.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _no_source(path: Path) -> DataError | UsageError:
+    if not path.exists():
+        return DataError("E-NO-RESULT", f"no such file or folder: {path}", hint=HINT)
+    below = sorted({found.parent.relative_to(path).as_posix() for found in path.rglob("result.json")}) if path.is_dir() else []
+    if not below:
+        return DataError("E-NO-RESULT", f"{path} holds no result and no trained model", hint=HINT)
+    listed = ", ".join(below[:NAMED]) + (", ..." if len(below) > NAMED else "")
+    hint = f"name one of them: {listed}; `genbench leaderboard` shows all"
+    return UsageError("E-RUNS", f"{path} holds {len(below)} results, and a report is about one", hint=hint)

@@ -1,0 +1,89 @@
+"""What the checks of a session tell at its end: kept where all reports arrive, with pytest-xdist the controller alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genbench.testing.place import baseline_path, module_of, shown
+
+DESELECTED = "genbench_deselected"  # what a worker of pytest-xdist tells at its end
+
+
+class Ledger:
+    """The lines of all checks (JSON texts of `Genbench.check`), and which tests might have been checked and were not."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.lines: list[dict[str, Any]] = []
+        self.modules: set[str] = set()
+        self.unsure: set[str] = set()  # modules with a test that failed or was skipped before it came to a check
+        self.whole = config.args_source is not pytest.Config.ArgsSource.ARGS and not config.getoption("collectonly")
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.whole = self.whole and not items
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.whole = self.whole and hasattr(node, "workeroutput") and not node.workeroutput.get(DESELECTED)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        module = report.nodeid.partition("::")[0]
+        found = getattr(report, "genbench", [])
+        self.modules.add(module)
+        if not (report.passed or found):
+            self.unsure.add(module)
+        self.lines += [{**json.loads(line), "test": report.nodeid} for line in found]
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.whole = self.whole and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        path = self.config.getoption("--genbench-json")
+        if path:
+            from genbench import files
+
+            documents = [{"test": line["test"], **line["document"]} for line in self.lines]
+            content = {"schema": "genbench.checks/1", "checks": documents}
+            files.write_atomic(Path(path), json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.lines:
+            return
+        terminalreporter.section("genbench")
+        for line in self.lines:
+            terminalreporter.write_line(f"{line['test']}: {line['conclusion']}")
+        for path, names in self.stale().items():
+            terminalreporter.write_line(f"{path}: no test is checked against {', '.join(names)}; remove it from the file")
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            self._tell_github(terminalreporter)
+
+    def _tell_github(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from genbench.check.formats.github import append_summary, at_most
+
+        for annotation in at_most([text for line in self.lines for text in line["annotations"]]):
+            terminalreporter.write_line(annotation)
+        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+            append_summary(Path(path), "\n\n".join(line["markdown"] for line in self.lines if line["markdown"]))
+
+    def stale(self) -> dict[str, list[str]]:
+        """Baseline file -> its entries that no test used; nothing unless the whole suite was collected."""
+        if not self.whole:
+            return {}
+        root = self.config.rootpath
+        paths = {baseline_path(self.config, root / module) for module in self.modules - self.unsure}
+        used = {(line["baseline"], line["entry"]) for line in self.lines}
+        gone = {path for folder in {path.parent for path in paths} for path in folder.glob("*.json")} - paths
+        found: dict[str, list[str]] = {}
+        for path in sorted(paths | {path for path in gone if not module_of(self.config, path).exists()}):
+            unused = [name for name in _entries(path) if (str(path), name) not in used]
+            found |= {shown(self.config, path): unused} if unused else {}
+        return found
+
+
+def _entries(path: Path) -> list[str]:
+    from genbench.check.baseline import Baseline
+
+    return sorted(Baseline.load(path).entries) if path.is_file() else []
