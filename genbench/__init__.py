@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genbench.check.check import check
+    from genbench.gate.check import check
     from genbench.comparison.compare import compare
     from genbench.errors import GenbenchError
     from genbench.estimate import Estimate
@@ -47,7 +47,7 @@ _HOME = {
     "GenbenchError": "genbench.errors",
     "GenerativeModel": "genbench.models.base",
     "Result": "genbench.evaluation.result",
-    "check": "genbench.check.check",
+    "check": "genbench.gate.check",
     "compare": "genbench.comparison.compare",
     "evaluate": "genbench.evaluation.evaluate",
     "load_model": "genbench.training.saved",

@@ -14,7 +14,7 @@ LAYERS = [
     {"data", "features", "metrics", "models"},
     {"training", "evaluation"},
     {"diagnostics", "comparison"},
-    {"bench", "study", "check"},
+    {"bench", "study", "gate"},
     {"report"},
     {"leaderboard"},
     {"cli", "testing"},

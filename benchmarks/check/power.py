@@ -26,9 +26,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbench.check.judge import judge
-from genbench.check.policy import Gate, Policy
-from genbench.check.verdict import Check
+from genbench.gate.judge import judge
+from genbench.gate.policy import Gate, Policy
+from genbench.gate.verdict import Check
 from genbench.estimate import Estimate, badness, mean_estimate
 from genbench.evaluation.environment import cpu_model
 from genbench.evaluation.result import Result

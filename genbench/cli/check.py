@@ -15,9 +15,9 @@ from genbench.cli.progress import progress
 from genbench.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from genbench.check.baseline import Baseline
-    from genbench.check.policy import Policy
-    from genbench.check.verdict import Check
+    from genbench.gate.baseline import Baseline
+    from genbench.gate.policy import Policy
+    from genbench.gate.verdict import Check
     from genbench.evaluation.result import Result
 
 Subject = Annotated[
@@ -129,7 +129,7 @@ def check(
         evaluation["progress"] = update
         if update_baseline:
             return _update(_opened(subject), baseline, name, reason, gates, evaluation)
-        from genbench.check.check import check as compare
+        from genbench.gate.check import check as compare
 
         found = compare(
             _opened(subject),
@@ -173,8 +173,8 @@ def _policy(path: Path | None, metrics: list[str], limits: dict[str, Any], alpha
     """The policy of the file, or the gates of the command line in its place."""
     from pydantic import ValidationError
 
-    from genbench.check.policy import Gate, Policy
-    from genbench.check.policy_file import find_policy, load_policy
+    from genbench.gate.policy import Gate, Policy
+    from genbench.gate.policy_file import find_policy, load_policy
 
     found = find_policy() if path is None else load_policy(path)
     names = [name.strip() for text in metrics for name in text.split(",") if name.strip()]
@@ -202,9 +202,9 @@ def _update(
     subject: str | Result, path: Path, name: str | None, reason: str, policy: Policy, evaluation: dict[str, Any]
 ) -> int:
     """Accept the subject, and say what that changes."""
-    from genbench.check.baseline import Baseline, beside
-    from genbench.check.changes import changes
-    from genbench.check.subject import measured, result_of
+    from genbench.gate.baseline import Baseline, beside
+    from genbench.gate.changes import changes
+    from genbench.gate.subject import measured, result_of
 
     stored: Baseline = Baseline.load(path) if path.exists() else Baseline()
     entry = stored.choose(name)
@@ -221,8 +221,8 @@ def _update(
 
 
 def _show(found: Check, format: str, strict: bool, against: str, junit: Path | None, summary: str) -> None:
-    from genbench.check.formats import render
-    from genbench.check.formats.text import as_text
+    from genbench.gate.formats import render
+    from genbench.gate.formats.text import as_text
 
     text = (
         as_text(found, strict=strict, against=Path(against).name) if format == "text" else render(found, format, strict=strict)
@@ -230,10 +230,10 @@ def _show(found: Check, format: str, strict: bool, against: str, junit: Path | N
     if text:
         print(text)
     if junit is not None:
-        from genbench.check.formats.junit import write_junit
+        from genbench.gate.formats.junit import write_junit
 
         write_junit([found], junit, strict=strict)
     if summary == "auto" and os.environ.get("GITHUB_ACTIONS") == "true":
-        from genbench.check.formats.github import report
+        from genbench.gate.formats.github import report
 
         report(found, strict=strict, stream=io.StringIO() if format == "github" else None)  # not a second time

@@ -51,12 +51,6 @@ class Place:
     layer: str
     input: str
 
-    @property
-    def name(self) -> str:
-        """ "inception", "inception.spatial"; of a network from outside, the last part of its module."""
-        name = self.extractor_class.name()
-        return name if self.layer in ("pool", "logits") else f"{name}.{self.layer}"
-
     def load(self, precision: Precision, weights: Path | None) -> FeatureExtractor:
         """The network with its weights, from `weights` if given. Takes no numbers of torch's random stream."""
         with torch.random.fork_rng(devices=[]):  # an evaluation inside a training loop leaves its chance alone
@@ -95,14 +89,21 @@ class Request:
     @property
     def _where(self) -> str:
         """ "@tiny"; nothing for the place that a metric has by itself, or that its name already says."""
-        if self.place is None or self.place.name in self.metric.on:
+        if self.place is None or self._home in self.metric.on:
             return ""
         home = self.place.extractor == self.metric.extractor and self.place.layer == self.metric.layer
-        return "" if home else f"@{self.place.name}"
+        return "" if home else f"@{self._home}"
+
+    @property
+    def _home(self) -> str:
+        """ "inception", "inception.spatial": the layer is said where it is not the one that the metric looks at by itself."""
+        assert self.place is not None, "asked of metrics of features only"
+        name = self.place.extractor_class.name()
+        return name if self.place.layer == self.metric.layer else f"{name}.{self.place.layer}"
 
     def reported(self, name: str) -> str:
         """The name a value is shown under: "fid" on Inception's pooled features, "fd" elsewhere."""
-        return name if self.place is None else self.metric.on.get(self.place.name, {}).get(name, name)
+        return name if self.place is None else self.metric.on.get(self._home, {}).get(name, name)
 
 
 def parse_all(

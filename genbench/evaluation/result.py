@@ -116,6 +116,8 @@ class MetricResult(Document):
     @property
     def short_name(self) -> str:
         """The name with the extractor, "fd@tiny"; without it for Inception, whose names say so, and for metrics of images."""
+        if place := re.match(r"[^@:+/]*(@[\w.]+)", self.protocol):
+            return self.name + place[1]
         home = self.extractor is None or self.extractor.extractor == "inception"
         return self.name if home or self.extractor is None else f"{self.name}@{self.extractor.extractor}"
 

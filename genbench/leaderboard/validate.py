@@ -118,7 +118,7 @@ def _results(path: Path, schema: str, found: Validated) -> list[Result]:
         found.add(check_record(record))
         return [record.final.evaluation] if record.final and record.final.evaluation else []
     if schema == "genbench.baseline/1":
-        from genbench.check.baseline import Baseline
+        from genbench.gate.baseline import Baseline
 
         baseline = Baseline.load(path)
         found.add(baseline.notes)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from genbench import catalog, files
-from genbench.check.baseline import SCHEMA, Baseline, Entry
-from genbench.check.formats.document import document
-from genbench.check.formats.github import as_annotations
-from genbench.check.formats.markdown import as_markdown
-from genbench.check.formats.rows import conclusion
-from genbench.check.formats.text import as_text
-from genbench.check.judge import judge
-from genbench.check.verdict import Check
+from genbench.gate.baseline import SCHEMA, Baseline, Entry
+from genbench.gate.formats.document import document
+from genbench.gate.formats.github import as_annotations
+from genbench.gate.formats.markdown import as_markdown
+from genbench.gate.formats.rows import conclusion
+from genbench.gate.formats.text import as_text
+from genbench.gate.judge import judge
+from genbench.gate.verdict import Check
 from genbench.errors import DataError, GenbenchError, UsageError
 from genbench.evaluation.result import Result
 from genbench.pages.escape import one_line

@@ -61,7 +61,7 @@ class Ledger:
             self._tell_github(terminalreporter)
 
     def _tell_github(self, terminalreporter: pytest.TerminalReporter) -> None:
-        from genbench.check.formats.github import append_summary, at_most
+        from genbench.gate.formats.github import append_summary, at_most
 
         for annotation in at_most([text for line in self.lines for text in line["annotations"]]):
             terminalreporter.write_line(annotation)
@@ -84,6 +84,6 @@ class Ledger:
 
 
 def _entries(path: Path) -> list[str]:
-    from genbench.check.baseline import Baseline
+    from genbench.gate.baseline import Baseline
 
     return sorted(Baseline.load(path).entries) if path.is_file() else []

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from genbench import catalog
-from genbench.check.policy import ALPHA, Gate, Policy
+from genbench.gate.policy import ALPHA, Gate, Policy
 from genbench.errors import UsageError
 from genbench.evaluation.result import MetricResult, Result
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import genbench
 from genbench.bench.record import Quality, Record
-from genbench.check.policy import Policy
+from genbench.gate.policy import Policy
 from genbench.cli import run
 from genbench.errors import IncomparableError, UsageError
 from genbench.evaluation.result import Result
@@ -115,7 +115,7 @@ def test_a_tensor_in_python_and_the_images_that_hurt(
 
 def test_the_room_is_the_verb() -> None:
     """`genbench.check` is called before and after its modules were imported."""
-    code = "import genbench; a = genbench.check; import genbench.check.policy; print(callable(a), callable(genbench.check))"
+    code = "import genbench; a = genbench.check; import genbench.gate.policy; print(callable(a), callable(genbench.check))"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert outcome.stdout.split() == ["True", "True"]
 

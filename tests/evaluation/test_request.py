@@ -185,3 +185,12 @@ def test_networks_from_outside_cannot_be_asked_for_by_a_stored_name() -> None:
     with pytest.raises(UsageError, match="fd@extractors/1 cannot be asked for by its name") as caught:
         again([stored(parse("fd@extractors:Small"), "fp32")])
     assert "genbench evaluate" in caught.value.hint
+
+
+def test_a_layer_of_one_s_own_is_a_protocol_of_its_own() -> None:
+    assert parse("fd@tiny").protocol == "fd@tiny/1"
+    assert parse("fd@tiny.logits").protocol == "fd@tiny.logits/1"
+    assert parse("inception_score@tiny").protocol == "inception_score@tiny/1"
+    assert parse("fid").protocol == "fid:tf/1"
+    assert parse("fd@inception.logits").protocol == "fd@inception.logits:tf/1"
+    assert parse("sfid").protocol == "sfid:tf/1"

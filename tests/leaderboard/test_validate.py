@@ -130,7 +130,7 @@ def _empty(folder: Path) -> Path:
 
 
 def test_runs_and_baselines_are_checked(make_run: Any, rewrite: Any, honest: Path, tmp_path: Path) -> None:
-    from genbench.check.baseline import Baseline
+    from genbench.gate.baseline import Baseline
     from genbench.evaluation.result import Result
 
     place = make_run(tmp_path / "runs", "A", {"fd": 1.0}, weights=identities._tiny())

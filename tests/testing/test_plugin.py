@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import genbench
-from genbench.check.baseline import Baseline
+from genbench.gate.baseline import Baseline
 from genbench.testing.fixture import Genbench
 
 pytest_plugins = ["pytester"]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from genbench.check.verdict import Check, Outcome
+from genbench.gate.verdict import Check, Outcome
 from genbench.estimate import ARROWS
 from genbench.evaluation.result import MetricResult, Result
 

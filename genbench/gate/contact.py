@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genbench.check.verdict import Check
+from genbench.gate.verdict import Check
 from genbench.files import atomic_path
 
 if TYPE_CHECKING:

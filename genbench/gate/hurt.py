@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from genbench.check.verdict import Outcome
+from genbench.gate.verdict import Outcome
 from genbench.estimate import badness
 from genbench.evaluation.result import MetricResult, Result
 

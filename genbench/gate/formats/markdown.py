@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from genbench.check.formats.rows import HEADINGS, baseline, conclusion, hurt, power, protocols, reasons, rows
-from genbench.check.verdict import Check
+from genbench.gate.formats.rows import HEADINGS, baseline, conclusion, hurt, power, protocols, reasons, rows
+from genbench.gate.verdict import Check
 from genbench.pages.escape import markdown
 
 

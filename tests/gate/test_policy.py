@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from genbench.check.policy import ALPHA, Gate, Policy
-from genbench.check.policy_file import find_policy, load_policy
+from genbench.gate.policy import ALPHA, Gate, Policy
+from genbench.gate.policy_file import find_policy, load_policy
 from genbench.errors import UsageError
 
 GOOD = """

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genbench import files
-from genbench.check.formats.rows import FINE, HEADINGS, rows
-from genbench.check.verdict import Check, Outcome
+from genbench.gate.formats.rows import FINE, HEADINGS, rows
+from genbench.gate.verdict import Check, Outcome
 from genbench.pages.escape import one_line
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from genbench import catalog
-from genbench.check.hurt import hurt_most
-from genbench.check.policy import Gate, Policy
-from genbench.check.power import detectable, needed_images
-from genbench.check.verdict import Check, Outcome
+from genbench.gate.hurt import hurt_most
+from genbench.gate.policy import Gate, Policy
+from genbench.gate.power import detectable, needed_images
+from genbench.gate.verdict import Check, Outcome
 from genbench.comparison.difference import Difference, difference
 from genbench.comparison.holm import holm
 from genbench.errors import IncomparableError, UsageError

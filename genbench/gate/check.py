@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from genbench.check.baseline import FILE, Baseline
-from genbench.check.judge import judge
-from genbench.check.policy import Policy
-from genbench.check.policy_file import find_policy, load_policy
-from genbench.check.subject import measured, no_baseline, result_of
-from genbench.check.verdict import Check
+from genbench.gate.baseline import FILE, Baseline
+from genbench.gate.judge import judge
+from genbench.gate.policy import Policy
+from genbench.gate.policy_file import find_policy, load_policy
+from genbench.gate.subject import measured, no_baseline, result_of
+from genbench.gate.verdict import Check
 from genbench.errors import UsageError
 from genbench.evaluation.result import Result
 
@@ -55,7 +55,7 @@ def check(
         subject = _kept(subject, evaluation)
     found = judge(base, measured(subject, base, policy, evaluation), policy, name=entry, lacking=lacking, notes=notes)
     if worst is not None:
-        from genbench.check.contact import save_worst
+        from genbench.gate.contact import save_worst
 
         save_worst(Path(worst), found, subject, evaluation)
     return found
@@ -63,7 +63,7 @@ def check(
 
 def _kept(images: Iterator[Any], evaluation: Mapping[str, Any]) -> Any:
     """Images that come once, to be looked at twice."""
-    from genbench.check.contact import data_policy
+    from genbench.gate.contact import data_policy
     from genbench.data.open import open_images
 
     return open_images(images, policy=data_policy(evaluation))

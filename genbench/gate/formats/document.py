@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from genbench.check.verdict import Check, Outcome
+from genbench.gate.verdict import Check, Outcome
 from genbench.comparison.difference import Difference
 from genbench.evaluation.result import MetricResult, Result
 

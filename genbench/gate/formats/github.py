@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
 
-from genbench.check.formats.markdown import as_markdown
-from genbench.check.formats.rows import FINE
-from genbench.check.verdict import Check, Outcome
+from genbench.gate.formats.markdown import as_markdown
+from genbench.gate.formats.rows import FINE
+from genbench.gate.verdict import Check, Outcome
 from genbench.pages.escape import one_line
 
 MOST_OF_A_TYPE = 10  # annotations that one step may make; GitHub drops the rest without a word

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from genbench.check.policy import Gate
+from genbench.gate.policy import Gate
 from genbench.comparison.difference import Difference
 from genbench.evaluation.result import MetricResult, Result
 

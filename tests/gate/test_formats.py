@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from genbench.check.formats import FORMATS, render
-from genbench.check.formats.document import document
-from genbench.check.formats.github import SUMMARY_BYTES, append_summary, at_most, command, report
-from genbench.check.formats.junit import as_junit, write_junit
-from genbench.check.formats.text import as_text
-from genbench.check.policy import Gate
-from genbench.check.verdict import Check, Outcome, Verdict
+from genbench.gate.formats import FORMATS, render
+from genbench.gate.formats.document import document
+from genbench.gate.formats.github import SUMMARY_BYTES, append_summary, at_most, command, report
+from genbench.gate.formats.junit import as_junit, write_junit
+from genbench.gate.formats.text import as_text
+from genbench.gate.policy import Gate
+from genbench.gate.verdict import Check, Outcome, Verdict
 from genbench.comparison.difference import Difference
 from genbench.evaluation.result import Images, MetricResult, Result, Timing
 
@@ -325,7 +325,7 @@ def test_the_summary_keeps_below_the_limit(tmp_path: Path, capsys: pytest.Captur
 
 def test_formats_load_nothing_heavy() -> None:
     code = (
-        "import sys, genbench.check.formats;"
+        "import sys, genbench.gate.formats;"
         "print(sorted({'torch', 'pandas', 'matplotlib', 'scipy', 'junitparser', 'PIL'} & set(sys.modules)))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from genbench import catalog
-from genbench.check.policy import Gate, Policy
+from genbench.gate.policy import Gate, Policy
 from genbench.errors import UsageError
 
 FILE = "genbench.toml"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench import catalog
-from genbench.check.policy import Policy
+from genbench.gate.policy import Policy
 from genbench.errors import IncomparableError, UsageError
 from genbench.evaluation.result import Images, Result
 

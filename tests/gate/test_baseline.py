@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from results_for_checks import fixed, result_of, values
 
-from genbench.check.baseline import Baseline, beside, revision
+from genbench.gate.baseline import Baseline, beside, revision
 from genbench.errors import DataError, UsageError
 from genbench.evaluation.result import Result
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from genbench.check.formats.document import as_json
-from genbench.check.formats.github import as_annotations
-from genbench.check.formats.markdown import as_markdown
-from genbench.check.formats.text import as_text
-from genbench.check.verdict import Check
+from genbench.gate.formats.document import as_json
+from genbench.gate.formats.github import as_annotations
+from genbench.gate.formats.markdown import as_markdown
+from genbench.gate.formats.text import as_text
+from genbench.gate.verdict import Check
 
 FORMATS: Mapping[str, Callable[..., str]] = {
     "text": as_text,
