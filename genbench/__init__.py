@@ -14,13 +14,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genbench.gate.check import check
     from genbench.comparison.compare import compare
     from genbench.errors import GenbenchError
     from genbench.estimate import Estimate
     from genbench.evaluation.evaluate import evaluate
     from genbench.evaluation.evaluator import Evaluator
     from genbench.evaluation.result import Result
+    from genbench.gate.check import check
     from genbench.models.base import GenerativeModel
     from genbench.report.write import write_report
     from genbench.training.loop import train

@@ -26,12 +26,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbench.gate.judge import judge
-from genbench.gate.policy import Gate, Policy
-from genbench.gate.verdict import Check
 from genbench.estimate import Estimate, badness, mean_estimate
 from genbench.evaluation.environment import cpu_model
 from genbench.evaluation.result import Result
+from genbench.gate.judge import judge
+from genbench.gate.policy import Gate, Policy
+from genbench.gate.verdict import Check
 from genbench.metrics import fid, kid, prdc
 from genbench.metrics.base import FeatureSet
 

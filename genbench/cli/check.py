@@ -15,10 +15,10 @@ from genbench.cli.progress import progress
 from genbench.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from genbench.evaluation.result import Result
     from genbench.gate.baseline import Baseline
     from genbench.gate.policy import Policy
     from genbench.gate.verdict import Check
-    from genbench.evaluation.result import Result
 
 Subject = Annotated[
     str,

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from genbench.errors import UsageError
+from genbench.evaluation.result import Result
 from genbench.gate.baseline import FILE, Baseline
 from genbench.gate.judge import judge
 from genbench.gate.policy import Policy
 from genbench.gate.policy_file import find_policy, load_policy
 from genbench.gate.subject import measured, no_baseline, result_of
 from genbench.gate.verdict import Check
-from genbench.errors import UsageError
-from genbench.evaluation.result import Result
 
 
 def check(
@@ -63,8 +63,8 @@ def check(
 
 def _kept(images: Iterator[Any], evaluation: Mapping[str, Any]) -> Any:
     """Images that come once, to be looked at twice."""
-    from genbench.gate.contact import data_policy
     from genbench.data.open import open_images
+    from genbench.gate.contact import data_policy
 
     return open_images(images, policy=data_policy(evaluation))
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genbench.gate.verdict import Check
 from genbench.files import atomic_path
+from genbench.gate.verdict import Check
 
 if TYPE_CHECKING:
     from PIL import Image

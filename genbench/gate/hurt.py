@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from genbench.gate.verdict import Outcome
 from genbench.estimate import badness
 from genbench.evaluation.result import MetricResult, Result
+from genbench.gate.verdict import Outcome
 
 MOST = 12  # images named of each metric
 OPEN = ("regressed", "inconclusive")

@@ -24,15 +24,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from genbench import catalog
-from genbench.gate.hurt import hurt_most
-from genbench.gate.policy import Gate, Policy
-from genbench.gate.power import detectable, needed_images
-from genbench.gate.verdict import Check, Outcome
 from genbench.comparison.difference import Difference, difference
 from genbench.comparison.holm import holm
 from genbench.errors import IncomparableError, UsageError
 from genbench.estimate import format_value
 from genbench.evaluation.result import MetricResult, Result
+from genbench.gate.hurt import hurt_most
+from genbench.gate.policy import Gate, Policy
+from genbench.gate.power import detectable, needed_images
+from genbench.gate.verdict import Check, Outcome
 
 Metrics = Mapping[str, MetricResult]
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from genbench import catalog
-from genbench.gate.policy import Gate, Policy
 from genbench.errors import UsageError
+from genbench.gate.policy import Gate, Policy
 
 FILE = "genbench.toml"
 PROJECT = "pyproject.toml"

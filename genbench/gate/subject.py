@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from genbench import catalog
-from genbench.gate.policy import Policy
 from genbench.errors import IncomparableError, UsageError
 from genbench.evaluation.result import Images, Result
+from genbench.gate.policy import Policy
 
 SIDES = {"reference": "ref", "held_out": "held_out", "paired": "paired"}  # field of a result -> argument of `evaluate`
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from genbench.gate.policy import Gate
 from genbench.comparison.difference import Difference
 from genbench.evaluation.result import MetricResult, Result
+from genbench.gate.policy import Gate
 
 Verdict = Literal["ok", "improved", "inconclusive", "regressed", "missing", "incomparable", "invalid"]
 

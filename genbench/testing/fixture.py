@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from genbench import catalog, files
+from genbench.errors import DataError, GenbenchError, UsageError
+from genbench.evaluation.result import Result
 from genbench.gate.baseline import SCHEMA, Baseline, Entry
 from genbench.gate.formats.document import document
 from genbench.gate.formats.github import as_annotations
@@ -21,8 +23,6 @@ from genbench.gate.formats.rows import conclusion
 from genbench.gate.formats.text import as_text
 from genbench.gate.judge import judge
 from genbench.gate.verdict import Check
-from genbench.errors import DataError, GenbenchError, UsageError
-from genbench.evaluation.result import Result
 from genbench.pages.escape import one_line
 from genbench.testing.place import baseline_path, shown
 from genbench.testing.settings import OF_METRICS, OF_TESTS, Settings

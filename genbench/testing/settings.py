@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from genbench import catalog
-from genbench.gate.policy import ALPHA, Gate, Policy
 from genbench.errors import UsageError
 from genbench.evaluation.result import MetricResult, Result
+from genbench.gate.policy import ALPHA, Gate, Policy
 
 OF_METRICS = ("max", "min", "max_increase", "max_increase_rel", "max_decrease", "max_decrease_rel", "test", "severity")
 OF_TESTS = ("alpha", "min_n", "on_inconclusive")

@@ -15,10 +15,10 @@ from PIL import Image
 
 import genbench
 from genbench.bench.record import Quality, Record
-from genbench.gate.policy import Policy
 from genbench.cli import run
 from genbench.errors import IncomparableError, UsageError
 from genbench.evaluation.result import Result
+from genbench.gate.policy import Policy
 
 REPOSITORY = Path(__file__).parent.parent.parent
 Capture = pytest.CaptureFixture[str]

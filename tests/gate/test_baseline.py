@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from results_for_checks import fixed, result_of, values
 
-from genbench.gate.baseline import Baseline, beside, revision
 from genbench.errors import DataError, UsageError
 from genbench.evaluation.result import Result
+from genbench.gate.baseline import Baseline, beside, revision
 
 HOSTILE = ['</script>"|.png', "\x1b[31m\n::error::.png", "\u202egnp.png"]
 

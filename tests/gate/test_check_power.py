@@ -11,12 +11,12 @@ import pytest
 import torch
 from results_for_checks import fixed, frechet, result_of, values
 
+from genbench.comparison.difference import difference
+from genbench.estimate import Influence
 from genbench.gate.judge import judge
 from genbench.gate.policy import Gate, Policy
 from genbench.gate.power import detectable, needed_images
 from genbench.gate.verdict import Check
-from genbench.comparison.difference import difference
-from genbench.estimate import Influence
 
 
 def unchanged(seed: int) -> Check:

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from genbench.comparison.difference import Difference
+from genbench.evaluation.result import Images, MetricResult, Result, Timing
 from genbench.gate.formats import FORMATS, render
 from genbench.gate.formats.document import document
 from genbench.gate.formats.github import SUMMARY_BYTES, append_summary, at_most, command, report
@@ -22,8 +24,6 @@ from genbench.gate.formats.junit import as_junit, write_junit
 from genbench.gate.formats.text import as_text
 from genbench.gate.policy import Gate
 from genbench.gate.verdict import Check, Outcome, Verdict
-from genbench.comparison.difference import Difference
-from genbench.evaluation.result import Images, MetricResult, Result, Timing
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",

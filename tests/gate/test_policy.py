@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from genbench.errors import UsageError
 from genbench.gate.policy import ALPHA, Gate, Policy
 from genbench.gate.policy_file import find_policy, load_policy
-from genbench.errors import UsageError
 
 GOOD = """
 [check]

@@ -9,12 +9,12 @@ import pytest
 import torch
 from results_for_checks import fixed, frechet, result_of, values
 
-from genbench.gate.judge import judge
-from genbench.gate.policy import Gate, Policy
-from genbench.gate.verdict import EXITS, Check, Outcome, Verdict
 from genbench.errors import UsageError
 from genbench.estimate import Estimate
 from genbench.evaluation.result import Result
+from genbench.gate.judge import judge
+from genbench.gate.policy import Gate, Policy
+from genbench.gate.verdict import EXITS, Check, Outcome, Verdict
 
 
 def one(

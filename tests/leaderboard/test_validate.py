@@ -130,8 +130,8 @@ def _empty(folder: Path) -> Path:
 
 
 def test_runs_and_baselines_are_checked(make_run: Any, rewrite: Any, honest: Path, tmp_path: Path) -> None:
-    from genbench.gate.baseline import Baseline
     from genbench.evaluation.result import Result
+    from genbench.gate.baseline import Baseline
 
     place = make_run(tmp_path / "runs", "A", {"fd": 1.0}, weights=identities._tiny())
     assert [one.exit_code for one in validate([place])] == [0]

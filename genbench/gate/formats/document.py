@@ -6,9 +6,9 @@ import json
 import math
 from typing import Any
 
-from genbench.gate.verdict import Check, Outcome
 from genbench.comparison.difference import Difference
 from genbench.evaluation.result import MetricResult, Result
+from genbench.gate.verdict import Check, Outcome
 
 SCHEMA = "genbench.check/1"
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from genbench.gate.verdict import Check, Outcome
 from genbench.estimate import ARROWS
 from genbench.evaluation.result import MetricResult, Result
+from genbench.gate.verdict import Check, Outcome
 
 SHOWN_IMAGES = 3  # of those that hurt a metric most
 SHOWN_METRICS = 2  # for which images are named
