@@ -92,7 +92,10 @@ def demo(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a handful of families on embedded digits and compare them: offline, about a minute on two cores."""
+    """Train a handful of families on embedded digits and compare them: offline, about a minute on two cores.
+
+    Prints the table, and writes the samples side by side and a leaderboard, a page to open in a browser.
+    """
     from genbench.bench import suite as suites
     from genbench.bench import table as tables
     from genbench.bench.runner import run_suite
@@ -102,11 +105,14 @@ def demo(
     records = run_suite(suites.load_suite(path), path.name, out, device="cpu", tell=tell)
     made = tables.make_table(records)
     print(tables.as_json(made) if json else tables.as_text(made))
-    if not quiet:
-        from genbench.bench.grid import side_by_side
+    from genbench.bench.grid import side_by_side
+    from genbench.leaderboard.site import write_site
 
-        picture = side_by_side(out, records)
-        print(f"samples: {picture}", file=sys.stderr)
+    picture = side_by_side(out, records)
+    site = write_site([out], out / "site", title="Six systems on handwritten digits")
+    if not quiet:
+        print(f"samples: {picture}\nleaderboard: {site.index}", file=sys.stderr)
+        print(f"with a report of each: genbench leaderboard {out} -o {out / 'site'} --reports", file=sys.stderr)
 
 
 def _tell(name: str, event: str) -> None:

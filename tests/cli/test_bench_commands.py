@@ -143,7 +143,7 @@ def test_torchrun_takes_the_same_command(tmp_path: Path) -> None:
     assert run(["sample", str(tmp_path / "vae"), "-n", "2", "-o", str(tmp_path / "samples"), "-q"]) == 0
 
 
-def test_demo_prints_its_table_and_the_path_of_its_picture(
+def test_demo_prints_its_table_and_the_paths_of_its_picture_and_page(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The suite of the demo itself, with fewer steps and images."""
@@ -155,6 +155,9 @@ def test_demo_prints_its_table_and_the_path_of_its_picture(
     assert all(label in printed.out for label in ("Gaussian (PCA)", "VAE", "DDPM", "untrained, best of all"))
     assert f"samples: {tmp_path / 'demo/samples.png'}" in printed.err
     assert (tmp_path / "demo/samples.png").is_file()
+    assert f"leaderboard: {tmp_path / 'demo/site/index.html'}" in printed.err
+    page = (tmp_path / "demo/site/index.html").read_text()
+    assert all(label in page for label in ("Gaussian (PCA)", "VAE", "DDPM", "RealNVP"))
 
 
 def test_a_new_model_is_one_file(tmp_path: Path) -> None:
