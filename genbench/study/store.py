@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import FileLock
+
 from genbench.errors import DataError, SetupError
 from genbench.study.votes import Vote
 
@@ -45,12 +47,14 @@ class Store:
         self._lock = threading.Lock()
         try:
             self._base = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute("PRAGMA synchronous = FULL")
-            self._base.executescript(TABLES)
-            self._base.execute("INSERT INTO study SELECT ? WHERE NOT EXISTS (SELECT 1 FROM study)", (study,))
+            # SQLite waits for other writers, but not for another opening that changes the mode of the journal.
+            with FileLock(path.with_name(f"{path.name}.lock")):
+                self._base.execute("PRAGMA journal_mode = WAL")
+                self._base.execute("PRAGMA synchronous = FULL")
+                self._base.executescript(TABLES)
+                self._base.execute("INSERT INTO study SELECT ? WHERE NOT EXISTS (SELECT 1 FROM study)", (study,))
             studies = [row[0] for row in self._base.execute("SELECT id FROM study")]
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise SetupError("E-WRITE", f"cannot open {path}: {error}", hint="choose a folder that can be written") from error
         except sqlite3.DatabaseError as error:
             raise DataError("E-VOTES", f"{path} holds no votes: {error}", hint="move it away; a new one is made") from error

@@ -150,6 +150,7 @@ def test_demo_prints_its_table_and_the_paths_of_its_picture_and_page(
     suite = load_suite(find_suite("demo"))
     shorter = {"budget": BudgetTable(steps=5), "num_images": 100, "num_scored": 10}
     monkeypatch.setattr("genbench.bench.suite.load_suite", lambda path: suite.model_copy(update=shorter))
+    monkeypatch.setattr("genbench.bench.runner.DIAGNOSED", 16)  # looked at elsewhere
     assert run(["demo", "-o", str(tmp_path / "demo")]) == 0
     printed = capsys.readouterr()
     assert all(label in printed.out for label in ("Gaussian (PCA)", "VAE", "DDPM", "untrained, best of all"))

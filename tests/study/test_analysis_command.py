@@ -84,7 +84,7 @@ def test_metrics_against_people(votes: str, tmp_path: Path, capsys: pytest.Captu
         result(name, value).save(tmp_path / "results" / name)
     assert run(["study", "analyze", votes, "--against", str(tmp_path / "results"), "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["alignments"]
-    assert found["metric"] == "fd"
+    assert found["metric"] == "fd@tiny"
     assert found["tau"] == pytest.approx(13 / 15)
     assert found["tau_ci"][0] < 13 / 15 < found["tau_ci"][1]
     low, high = found["accuracy"]["ci"]
