@@ -12,7 +12,10 @@ Exit 1 is a regression and 4 an inconclusive check under `--strict`; 70 is a bug
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class GenbenchError(Exception):
@@ -65,6 +68,13 @@ class Warned:
 
     code: str
     text: str
+
+
+def first_mistake(error: ValidationError, whole: str = "document") -> str:
+    """ "metrics.0.level: Input should be less than 1": where a document is first wrong, and how; `whole`: what it is called."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"])) or whole
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def missing_extra(package: str, extra: str) -> SetupError:

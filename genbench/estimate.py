@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Better = Literal["lower", "higher", "zero"]  # "zero": the nearer to zero from either side
 ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
 LEVEL = 0.95  # of every interval
+LARGEST = 1e100  # of a number in a document: its square is still one
 ROUNDING = 1e-9  # values and errors below it are what float64 leaves of a zero
 
 
@@ -96,6 +97,11 @@ class Estimate:
 def badness(value: float, better: Better) -> float:
     """A number that is smaller the better `value` is, to sort by."""
     return {"lower": value, "higher": -value, "zero": abs(value)}[better]
+
+
+def worse_sign(value: float, better: Better) -> float:
+    """1.0 where the metric gets worse as it grows from `value`, else -1.0: what turns changes into worsenings."""
+    return math.copysign(1.0, value) if better == "zero" else badness(1.0, better)
 
 
 def normal_interval(value: float, se: float, level: float = LEVEL) -> tuple[float, float]:

@@ -72,6 +72,21 @@ def offline() -> bool:
     return os.environ.get("GENBENCH_OFFLINE", "0") not in ("", "0")
 
 
+@contextlib.contextmanager
+def offline_unless(asked: bool) -> Iterator[None]:
+    """Refuse downloads, in worker processes too, while something is opened that a document names and no user asked for."""
+    before = os.environ.get("GENBENCH_OFFLINE")
+    if not asked:
+        os.environ["GENBENCH_OFFLINE"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("GENBENCH_OFFLINE", None)
+        else:
+            os.environ["GENBENCH_OFFLINE"] = before
+
+
 def package_data(folder: str) -> Path:
     """A folder that wheels carry inside the package and a checkout holds beside it, such as "reference_stats"."""
     inside = Path(__file__).parent / folder

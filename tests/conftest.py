@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+HOSTILE_LABEL = "VAE </title><script>alert(1)</script>"
+
 
 @pytest.fixture(autouse=True)
 def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,4 +44,33 @@ def digit_folder(digits: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("digits")
     for index, image in enumerate(digits[:600]):
         Image.fromarray(image).save(folder / f"{index:04d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what lives longer than one test, which has a cache of its own."""
+    with pytest.MonkeyPatch.context() as places:
+        places.setenv("GENBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def digit_runs(tmp_path_factory: pytest.TempPathFactory, own_cache: None) -> Path:
+    """A suite of one model that ran: "held-out" and the folder of a VAE below it."""
+    from genbench.bench.runner import run_suite
+    from genbench.bench.suite import Suite
+
+    folder = tmp_path_factory.mktemp("runs")
+    table = {
+        "version": 1,
+        "title": "Small",
+        "dataset": "digits",
+        "metrics": ["fd@tiny", "prdc@tiny"],
+        "num_images": 150,
+        "num_scored": 20,
+        "budget": {"steps": 30},
+        "entries": [{"model": "vae", "label": HOSTILE_LABEL, "recipe": {"lr": 0.002}}],
+    }
+    run_suite(Suite.model_validate(table), "small", folder, device="cpu")
     return folder

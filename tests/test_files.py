@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -35,6 +36,18 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot write") as caught:
         files.write_atomic(tmp_path / "file" / "result.json", "new")
     assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize("before", [None, "0", "1"])
+def test_offline_lasts_as_long_as_it_is_wanted(monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    monkeypatch.delenv("GENBENCH_OFFLINE")
+    if before is not None:
+        monkeypatch.setenv("GENBENCH_OFFLINE", before)
+    with files.offline_unless(asked=True):
+        assert files.offline() == (before == "1")
+    with files.offline_unless(asked=False):
+        assert files.offline()
+    assert os.environ.get("GENBENCH_OFFLINE") == before
 
 
 WRITER = """

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import sys
@@ -173,7 +174,7 @@ def found(metric: str, repeats: int, margin: float | None = None, generator: Gen
     world = World(metrics=[metric], generator=generator)
     chance = torch.Generator().manual_seed(seed)
     unchanged = [world.check(chance, margin=margin) for _ in range(100)]
-    printed = statistics.mean(check.outcomes[0].detectable or 0.0 for check in unchanged)
+    printed = statistics.mean(float(check.outcomes[0].detectable or math.nan) for check in unchanged)
     draws = []
     for _ in range(repeats):
         real = draw(chance, REFERENCE)

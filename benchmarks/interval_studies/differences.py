@@ -28,11 +28,11 @@ Compute = Callable[[Tensor, Tensor], Estimate]  # (real, fake)
 def result_of(estimates: Mapping[str, Estimate], *, names: Sequence[str] = (), digest: str = "sha256:reference") -> Result:
     """A result that holds these, with their influence: what `genbench.evaluate` makes of images."""
     made = [MetricResult.of(name, one, protocol=f"{name}/1", layer=None, extractor=None) for name, one in estimates.items()]
-    referenced = any(one.n_real is not None for one in estimates.values())
+    counts = [one.n_real for one in estimates.values() if one.n_real is not None]
     result = Result(
         created="",
         subject=Images(name="images", kind="array"),
-        reference=Reference(name="reference", kind="array", digest=digest, n=1, made="images") if referenced else None,
+        reference=Reference(name="reference", kind="array", digest=digest, n=max(counts), made="images") if counts else None,
         metrics=made,
         env={},
         timing=Timing(wall_s=0, cpu_s=0, extract_s=0, metrics_s=0, images_extracted=0),

@@ -96,17 +96,17 @@ async def patiently(client: httpx.AsyncClient, seen: Seen, method: str, path: st
         await asyncio.sleep(WAIT)
 
 
-async def rate(client: httpx.AsyncClient, study: str, number: int, until: float, seen: Seen) -> None:
-    """One seat: raters after each other until the time is over."""
+async def rate(client: httpx.AsyncClient, study: str, number: int, over: asyncio.Event, seen: Seen) -> None:
+    """One seat: raters after each other until it is over."""
     chance = random.Random(number)
     person = 0
-    while time.monotonic() < until:
+    while not over.is_set():
         rater = f"r{number}-{person}"
         person += 1
         await patiently(client, seen, "GET", "/")
         session = (await patiently(client, seen, "GET", "/api/session", params={"rater": rater})).json()
         for turn in session["turns"]:
-            if time.monotonic() >= until:
+            if over.is_set():
                 return
             for side in ("left", "right"):
                 await patiently(client, seen, "GET", f"/images/{turn[side]}")
@@ -128,26 +128,33 @@ async def answer(client: httpx.AsyncClient, study: str, rater: str, question: st
         await patiently(client, seen, "POST", "/api/votes", json=sent)
 
 
-async def disturb(server: Server, begun: float, seconds: float, kills: int) -> float:
-    """Kill the server and start it again, at even times; returns the longest time without one."""
+async def disturb(client: httpx.AsyncClient, server: Server, seconds: float, kills: int, seen: Seen) -> float:
+    """Let the server run for so long in all, and kill it and start it again meanwhile; returns the longest time without one."""
     longest = 0.0
-    for number in range(kills):
-        await asyncio.sleep(max(0.0, begun + seconds * (number + 1) / (kills + 1) - time.monotonic()))
+    for _ in range(kills):
+        await asyncio.sleep(seconds / (kills + 1))
         stopped = time.monotonic()
         server.kill()
         await asyncio.to_thread(server.start)
+        await patiently(client, seen, "GET", "/")
         longest = max(longest, time.monotonic() - stopped)
+    await asyncio.sleep(seconds / (kills + 1))
     return longest
 
 
 async def load(folder: Path, study: Study, raters: int, seconds: float, kills: int) -> tuple[Seen, float, float]:
     seen = Seen()
-    limits = httpx.Limits(max_connections=raters, max_keepalive_connections=raters)
+    over = asyncio.Event()
+    limits = httpx.Limits(max_connections=raters + 1, max_keepalive_connections=raters + 1)
     with served(folder) as (server, address):
         async with httpx.AsyncClient(base_url=address, timeout=10, limits=limits) as client:
+            await patiently(client, seen, "GET", "/")
             begun = time.monotonic()
-            people = [rate(client, study.id, number, begun + seconds, seen) for number in range(raters)]
-            down, *_ = await asyncio.gather(disturb(server, begun, seconds, kills), *people)
+            async with asyncio.TaskGroup() as people:
+                for number in range(raters):
+                    people.create_task(rate(client, study.id, number, over, seen))
+                down = await disturb(client, server, seconds, kills, seen)
+                over.set()
             took = time.monotonic() - begun
     return seen, took, down
 
@@ -189,7 +196,7 @@ def measure(raters: int, seconds: float, kills: int) -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--raters", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, default=60, help="How long the server runs in all.")
     parser.add_argument("--kills", type=int, default=2, help="How often the server is killed with SIGKILL.")
     parser.add_argument("-o", "--out", type=Path)
     given = parser.parse_args()

@@ -32,6 +32,9 @@ SETTINGS = {
     "30 raters x 50, tastes, 100 questions": replace(LIKE, raters=30, taste=0.5, look=0.5, questions=100),
     "8 raters x 100, tastes": replace(LIKE, raters=8, each=100, taste=0.5),
     "4 raters x 100, tastes": replace(LIKE, raters=4, each=100, taste=0.5),
+    "4 raters x 300, all alike, tastes of 1": replace(
+        LIKE, raters=4, each=300, taste=1.0, strengths=dict.fromkeys("abcde", 0.0)
+    ),
     "30 raters x 50, tastes, two alike": replace(
         LIKE, raters=30, taste=0.5, strengths={"a": 0.5, "b": 0.5, "c": 0.0, "d": -0.5, "e": -0.5}
     ),
@@ -56,7 +59,8 @@ def ratings_row(name: str, study: Study, repeats: int, seed: int) -> str:
         ordered.append(all(values[-1][i] > values[-1][j] for i, j in combinations(range(len(names)), 2) if truth[i] > truth[j]))
         wrong.append(any(not one.rank_low <= rank <= one.rank_high for one, rank in zip(rated, _ranks(truth), strict=True)))
     numbers = f"{np.mean(covered):6.1%} {np.mean(naive):8.1%} {np.mean(errors):7.3f} {np.std(values, axis=0).mean():7.3f}"
-    return f"{name:<42}{numbers} {np.mean(ordered):7.0%} {np.mean(wrong):7.1%}"
+    order = f"{np.mean(ordered):7.0%}" if np.ptp(truth) > 1e-9 else "      –"
+    return f"{name:<42}{numbers} {order} {np.mean(wrong):7.1%}"
 
 
 def _ranks(truth: np.ndarray) -> list[int]:

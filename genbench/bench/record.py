@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from genbench.errors import DataError
+from genbench.errors import DataError, first_mistake
 from genbench.estimate import Better
-from genbench.evaluation.result import Document, Finite, Result
+from genbench.evaluation.result import Count, Document, Finite, Result, document_at, schema_of
 from genbench.files import write_atomic
 
 
@@ -25,8 +25,8 @@ class Measurement(Document):
     """A value with its standard error over samples, for what has no extractor: likelihoods, modes found."""
 
     value: Finite
-    se: Finite | None = None
-    n: int
+    se: Annotated[Finite, Field(ge=0)] | None = None
+    n: Count
     better: Better
 
 
@@ -62,20 +62,20 @@ class Cost(Document):
     what the process held before; sample_seconds: wall time per image; evaluations: network passes per image.
     """
 
-    parameters: int
-    steps: int
-    images: int
+    parameters: Count
+    steps: Count
+    images: Count
     train_seconds: Finite
     train_cpu_seconds: Finite
-    peak_memory: int
+    peak_memory: Count
     sample_seconds: Finite
-    evaluations: int
+    evaluations: Count
 
 
 class Best(Document):
     """The checkpoint that did best on the validation split: after `steps`, with `validation` of the first metric."""
 
-    steps: int
+    steps: Count
     validation: Finite
     quality: Quality
 
@@ -107,23 +107,36 @@ class Record(Document):
         write_atomic(folder / "result.json", self.model_dump_json(by_alias=True, indent=1))
 
     @classmethod
-    def load(cls, folder: Path) -> Record:
-        path = folder / "result.json"
+    def load(cls, path: Path) -> Record:
+        """Read a document of any name, or the one in a folder. Raises DataError that says what is wrong in it."""
+        path = document_at(path)
         try:
             record = cls.model_validate_json(path.read_bytes())
-            if record.final is not None and record.final.evaluation is not None:
-                record.final.evaluation.beside(folder)
-            return record
         except (OSError, ValidationError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_mistake(error) if isinstance(error, ValidationError) else str(error)
             hint = "run the suite again into a new folder"
-            raise DataError("E-RECORD", f"cannot read {path}: {reason}", hint=hint) from error
+            raise DataError("E-RECORD", f"{path} is no genbench.run/1: {reason}", hint=hint) from error
+        if record.final is not None and record.final.evaluation is not None:
+            record.final.evaluation.read_from(path, record.label)
+        return record
+
+
+def opened(path: Path) -> Record | Result | None:
+    """The run or the result that a document says, or the one in a folder; None where there is neither.
+
+    Raises DataError for a document that is not what its schema says.
+    """
+    document = document_at(path)
+    schema = schema_of(document)
+    if schema.startswith("genbench.run/"):
+        return Record.load(document)
+    return Result.load(document) if schema.startswith("genbench.result/") else None
 
 
 def records_below(folder: Path) -> list[Record]:
     """All finished runs in a folder, in the order of their paths. Raises DataError where there are none."""
     paths = sorted(folder.rglob("result.json")) if folder.is_dir() else []
-    records = [Record.load(path.parent) for path in paths if b'"genbench.run/' in path.read_bytes()[:200]]
+    records = [Record.load(path) for path in paths if schema_of(path).startswith("genbench.run/")]
     if not records:
         raise DataError("E-NO-RUNS", f"no finished runs in {folder}", hint="`genbench run SUITE -o FOLDER` makes them")
     return records

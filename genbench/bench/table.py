@@ -78,10 +78,13 @@ class Table:
         named = [[row.label, *(row.texts.get(name, "") for name in texts)] for row in shown]
         return [["system", *texts, *arrows], *(left + right for left, right in zip(named, cells, strict=True))]
 
+    @property
+    def blocks(self) -> list[tuple[list[list[str]], int]]:
+        """Two tables, quality and cost: lines, and how many of their columns are words."""
+        return [(self.lines(self.quality), 1 + len(TEXTS)), (self.lines(self.costs, ()), 1)]
+
     def _repr_html_(self) -> str:
-        """Two tables for a notebook, quality and cost."""
-        blocks = [(self.lines(self.quality), 1 + len(TEXTS)), (self.lines(self.costs, ()), 1)]
-        return "".join(tables.as_html(lines, left) for lines, left in blocks)
+        return "".join(tables.as_html(lines, words) for lines, words in self.blocks)
 
     def failures(self) -> list[str]:
         """A sentence for each system that failed, under one seed or all."""
@@ -245,7 +248,7 @@ def likelihood_cells(found: list[Likelihood]) -> dict[str, Cell]:
     # Bits per dimension of a bound are at least those of the model; a log density in nats at most.
     prefix = "" if kind == "exact" else "≥ " if unit == "nats" else "≤ "
     plain = averaged([one.measured.value for one in found], [one.measured.se for one in found])
-    cell = replace(plain, prefix=prefix, suffix=f" {KINDS[kind]}", kind=kind)
+    cell = replace(plain, prefix=prefix, suffix=f" {KINDS.get(kind, kind)}", kind=kind)
     return {"bits/dim" if unit == "bits/dim" else "log density": cell}
 
 
@@ -268,33 +271,14 @@ def _floor(records: list[Record], better: Mapping[str, Better]) -> list[Row]:
 
 def as_text(table: Table) -> str:
     """Quality and cost, one below the other, aligned for a terminal."""
-    blocks = [_aligned(table.lines(table.quality), 1 + len(TEXTS)), _aligned(table.lines(table.costs, ()), 1)]
+    blocks = [tables.as_text(lines, words) for lines, words in table.blocks]
     return "\n\n".join([*blocks, "\n".join([*table.failures(), NOTE])])
-
-
-def _aligned(lines: list[list[str]], left: int) -> str:
-    """Columns of equal width, the first `left` of them flush left."""
-    lines = [list(map(escape.one_line, line)) for line in lines]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-
-    def padded(line: list[str]) -> str:
-        cells = [cell.ljust(w) if n < left else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths, strict=True))]
-        return "  ".join(cells).rstrip()
-
-    heading, *rest = map(padded, lines)
-    return "\n".join([heading, "-" * len(heading), *rest])
 
 
 def as_markdown(table: Table) -> str:
     """Two tables, quality and cost."""
-    blocks = [_piped(table.lines(table.quality), 1 + len(TEXTS)), _piped(table.lines(table.costs, ()), 1)]
+    blocks = [tables.as_markdown(lines, words) for lines, words in table.blocks]
     return "\n\n".join([*blocks, *map(escape.markdown, table.failures()), NOTE])
-
-
-def _piped(lines: list[list[str]], left: int) -> str:
-    rule = ["---"] * left + ["--:"] * (len(lines[0]) - left)
-    escaped = [list(map(escape.markdown, line)) for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [escaped[0], rule, *escaped[1:]])
 
 
 def as_csv(table: Table) -> str:
@@ -316,15 +300,8 @@ def as_csv(table: Table) -> str:
 
 def as_latex(table: Table) -> str:
     """Two tabulars for booktabs, quality and cost."""
-    blocks = [_tabular(table.lines(table.quality), 1 + len(TEXTS)), _tabular(table.lines(table.costs, ()), 1)]
+    blocks = [tables.as_latex(lines, words) for lines, words in table.blocks]
     return "\n\n".join([*blocks, *(f"% {escape.one_line(line)}" for line in (*table.failures(), NOTE))])
-
-
-def _tabular(lines: list[list[str]], left: int) -> str:
-    heading, *rest = [" & ".join(map(escape.latex, line)) + r" \\" for line in lines]
-    shape = "l" * left + "r" * (len(lines[0]) - left)
-    body = [r"\toprule", heading, r"\midrule", *rest, r"\bottomrule"]
-    return "\n".join([rf"\begin{{tabular}}{{{shape}}}", *body, r"\end{tabular}"])
 
 
 def as_json(table: Table) -> str:

@@ -46,20 +46,27 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        traceback.print_exc()
+        print(_lines(traceback.format_exc()), file=sys.stderr)
         hint = "this is a bug in genbench; please report it with the lines above and the output of `genbench doctor`"
         return _report("E-BUG", f"{type(error).__name__}: {error}", hint, 70, as_json)
 
 
 def _report(code: str, message: str, hint: str, status: int, as_json: bool) -> int:
     """Tell a person on stderr; with --json also a program, by one document on stdout."""
-    print(f"error[{code}]: {message}" + (f"\n  hint: {hint}" if hint else ""), file=sys.stderr)
+    print(_lines(f"error[{code}]: {message}" + (f"\n  hint: {hint}" if hint else "")), file=sys.stderr)
     if as_json:
         document = {"schema": "genbench.error/1", "code": code, "exit": status, "message": message, "hint": hint}
         print(json.dumps(document, indent=2))
     return status
 
 
+def _lines(text: str) -> str:
+    """With its line breaks, and without anything that a terminal or a service would obey: names from outside stand in it."""
+    from genbench.pages.escape import log_line
+
+    return "\n".join(map(log_line, text.rstrip("\n").split("\n")))
+
+
 def _interrupted() -> int:
-    print("\ninterrupted; finished work is kept: repeat the same command to go on", file=sys.stderr)
+    print("\ninterrupted; what was finished is kept and nothing is half-written: repeat the same command", file=sys.stderr)
     return INTERRUPTED

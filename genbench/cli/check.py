@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,7 +12,8 @@ import typer
 
 from genbench.cli import options
 from genbench.cli.progress import progress
-from genbench.errors import DataError, UsageError
+from genbench.errors import UsageError
+from genbench.pages.escape import log_line
 
 if TYPE_CHECKING:
     from genbench.evaluation.result import Result
@@ -70,7 +71,7 @@ def check(
     update_baseline: Update = False,
     reason: Reason = "",
     format: Format = "text",
-    json: options.Json = False,
+    as_json: options.Json = False,
     junit: JUnit = None,
     summary: Summary = "auto",
     worst: Worst = None,
@@ -100,7 +101,7 @@ def check(
     genbench check out --metric fid --max 6 --max-increase 0.15
     genbench check new/result.json --against old/result.json --json
     """
-    format = "json" if json else format
+    format = "json" if as_json else format
     options.choice(format, ("text", "json", "markdown", "github"), "--format")
     options.choice(summary, ("auto", "off"), "--summary")
     options.choice(on_bad, ("fail", "skip"), "--on-bad")
@@ -109,6 +110,9 @@ def check(
         raise UsageError("E-USAGE", f"--worst {worst}", hint="the picture is a PNG file: name it so")
     if update_baseline and against is not None:
         raise UsageError("E-USAGE", "--update-baseline with --against", hint="--against compares once and changes no baseline")
+    if update_baseline and (format not in ("text", "json") or junit is not None or worst is not None or strict):
+        hint = "an update accepts what was measured and checks nothing; it prints text or --json"
+        raise UsageError("E-USAGE", "--update-baseline with options of a check", hint=hint)
     evaluation: dict[str, Any] = {
         "ref": ref,
         "held_out": held_out,
@@ -128,11 +132,11 @@ def check(
     with progress(quiet) as update:
         evaluation["progress"] = update
         if update_baseline:
-            return _update(_opened(subject), baseline, name, reason, gates, evaluation)
+            return _update(subject, baseline, name, reason, gates, evaluation, format == "json")
         from genbench.gate.check import check as compare
 
         found = compare(
-            _opened(subject),
+            subject,
             baseline=_against(against) if against is not None else baseline,
             name=name,
             policy=gates,
@@ -143,30 +147,12 @@ def check(
     return found.exit_code(strict=strict)
 
 
-def _opened(subject: str) -> str | Result:
-    """The evaluation of a run's folder; everything else is for `genbench.check` to know."""
-    path = Path(subject).expanduser()
-    document = path / "result.json" if path.is_dir() else path
-    if document.suffix != ".json" or not document.is_file() or b'"genbench.run/' not in document.read_bytes()[:200]:
-        return subject
-    from genbench.bench.record import Record
-
-    record = Record.load(document.parent)
-    if record.final is None or record.final.evaluation is None:
-        hint = "only runs on images that were finished can be checked"
-        raise DataError(
-            "E-NO-RESULT", f"{path.name} has no evaluation: {record.error or 'points are measured otherwise'}", hint=hint
-        )
-    return record.final.evaluation
-
-
 def _against(path: Path) -> Path | Result:
-    opened = _opened(str(path))
-    if not isinstance(opened, str):
-        return opened
-    if not path.exists():
-        raise DataError("E-NO-PATH", f"no such result: {path}", hint="--against is a result.json, or a folder with one")
-    return path
+    """A result or the last evaluation of a run; a baseline stays a path."""
+    from genbench.evaluation.result import Result
+    from genbench.gate.baseline import is_baseline
+
+    return path if is_baseline(path) else Result.load(path)
 
 
 def _policy(path: Path | None, metrics: list[str], limits: dict[str, Any], alpha: float | None) -> Policy:
@@ -199,29 +185,35 @@ def _option(name: str) -> str:
 
 
 def _update(
-    subject: str | Result, path: Path, name: str | None, reason: str, policy: Policy, evaluation: dict[str, Any]
+    subject: str, path: Path, name: str | None, reason: str, policy: Policy, evaluation: dict[str, Any], as_json: bool
 ) -> int:
     """Accept the subject, and say what that changes."""
-    from genbench.gate.baseline import Baseline, beside
+    from genbench.gate.baseline import Baseline, beside, locked
     from genbench.gate.changes import changes
     from genbench.gate.subject import measured, result_of
 
-    stored: Baseline = Baseline.load(path) if path.exists() else Baseline()
-    entry = stored.choose(name)
-    old = stored.entries[entry].result if entry in stored.entries else None
-    result = result_of(subject) or measured(subject, old, policy, evaluation)
-    stored.update(entry, result, reason=reason)
-    stored.save(path)
-    print(f"{path.name}: {entry}")
-    for line in changes(old, result):
-        print(f"  {line}")
+    known: Baseline = Baseline.load(path) if path.exists() else Baseline()
+    entry = known.choose(name)
+    old = known.entries[entry].result if entry in known.entries else None
+    result = result_of(subject, evaluation) or measured(subject, old, policy, evaluation)
+    with locked(path) as stored:  # only now: measuring may take long, and others may update other entries meanwhile
+        old = stored.entries[entry].result if entry in stored.entries else None
+        stored.update(entry, result, reason=reason)
+        stored.save(path)
     written = [path.name] + ([beside(path).name] if beside(path).exists() else [])
+    if as_json:
+        content = {"schema": "genbench.update/1", "entry": entry, "reason": reason, "files": written}
+        print(json.dumps({**content, "changes": changes(old, result)}, indent=2))
+        return 0
+    print(log_line(f"{path.name}: {entry}"))
+    for line in changes(old, result):
+        print(log_line(f"  {line}"))
     print(f"commit {' and '.join(written)}", file=sys.stderr)
     return 0
 
 
 def _show(found: Check, format: str, strict: bool, against: str, junit: Path | None, summary: str) -> None:
-    from genbench.gate.formats import render
+    from genbench.gate.formats import github, render
     from genbench.gate.formats.text import as_text
 
     text = (
@@ -234,6 +226,6 @@ def _show(found: Check, format: str, strict: bool, against: str, junit: Path | N
 
         write_junit([found], junit, strict=strict)
     if summary == "auto" and os.environ.get("GITHUB_ACTIONS") == "true":
-        from genbench.gate.formats.github import report
-
-        report(found, strict=strict, stream=io.StringIO() if format == "github" else None)  # not a second time
+        github.summarise(found, strict=strict)
+        if format != "github":  # not a second time
+            github.annotate(found, strict=strict)

@@ -30,7 +30,10 @@ Format = Annotated[str, typer.Option(help="text, markdown, csv, latex or json.")
 Ref = Annotated[str | None, typer.Option(help="Evaluate A, B, ... as images against this, with permutation tests near zero.")]
 Extractor = Annotated[str | None, typer.Option(help="With --ref: for metrics that name none, inception (default), tiny, ....")]
 Permutations = Annotated[
-    int, typer.Option(help="With --ref, of images near zero distance: at most so many; 0 for none.", min=0)
+    int | None,
+    typer.Option(
+        help="With --ref, of images near zero distance: at most so many; by default what --alpha needs; 0 for none.", min=0
+    ),
 ]
 
 
@@ -43,7 +46,7 @@ def compare(
     json: options.Json = False,
     ref: Ref = None,
     extractor: Extractor = None,
-    permutations: Permutations = 199,
+    permutations: Permutations = None,
     weights: options.Weights = None,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
@@ -98,47 +101,38 @@ def compare(
 
 
 def _of_results(things: list[str], names: list[str] | None, alpha: float, metrics: str | None) -> Comparison:
-    from genbench.comparison.compare import call, distinct
     from genbench.comparison.compare import compare as compared
-    from genbench.evaluation.result import Result
+    from genbench.comparison.compare import distinct, names_of
 
-    found: list[tuple[str, Result, str]] = []  # the label of a run, or nothing; the result; where it is from
-    for thing in things:
-        path = Path(thing)
-        if records := _runs(path):
-            found += [(_label(record, records), result, thing) for record in records if (result := _final(record, thing))]
-        else:
-            found.append(("", Result.load(path), thing))
+    found = [(label, result, thing) for thing in things for label, result in _results(Path(thing))]
     results = [result for _, result, _ in found]
     if names is None:
-        called = call(results, [thing for _, _, thing in found], None)
+        called = names_of(results, [thing for _, _, thing in found])
         names = distinct([label or name for (label, _, _), name in zip(found, called, strict=True)])
     return compared(*results, names=names, alpha=alpha, metrics=metrics)
 
 
-def _runs(path: Path) -> list[Record]:
-    """The finished runs in a folder that `genbench run` made; nothing for a result of `genbench evaluate`."""
-    file = path / "result.json" if path.is_dir() else path
-    if file.is_file():
-        if b'"genbench.run/' not in file.read_bytes()[:200]:
-            return []
-        from genbench.bench.record import Record
+def _results(path: Path) -> list[tuple[str, Result]]:
+    """What a document says, or the one in a folder; or all runs of a folder that `genbench run` made, with their labels."""
+    from genbench.evaluation.result import Result, document_at
 
-        return [Record.load(file.parent)]
-    if path.is_dir() and next(path.rglob("result.json"), None) is not None:
-        from genbench.bench.record import records_below
+    if document_at(path).is_file():
+        return [("", Result.load(path))]
+    if not path.is_dir() or next(path.rglob("result.json"), None) is None:
+        hint = "`genbench evaluate ... -o FOLDER` writes one; with --ref images are evaluated first"
+        raise DataError("E-NO-RESULT", f"no result at {path}", hint=hint)
+    from genbench.bench.record import records_below
 
-        return records_below(path)
-    hint = "`genbench evaluate ... -o FOLDER` writes one; with --ref images are evaluated first"
-    raise DataError("E-NO-RESULT", f"no result at {path}", hint=hint)
+    records = records_below(path)
+    return [(_label(record, records), result) for record in records if (result := _final(record, path))]
 
 
-def _final(record: Record, thing: str) -> Result | None:
+def _final(record: Record, folder: Path) -> Result | None:
     """The evaluation of a run's samples; None, and a note, for a run that has none."""
     if record.final is not None and record.final.evaluation is not None:
         return record.final.evaluation
     why = "it failed" if record.error else "it was measured on points, whose errors are in `genbench table`"
-    print(f"left out: {record.label} in {thing}: {why}", file=sys.stderr)
+    print(f"left out: {record.label} in {folder}: {why}", file=sys.stderr)
     return None
 
 

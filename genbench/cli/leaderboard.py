@@ -18,7 +18,7 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the site.")]
 By = Annotated[str | None, typer.Option(help="The metric that ranks, such as fd@tiny; by default that of the largest group.")]
 Like = Annotated[str | None, typer.Option(help="Show first what compares with the row of this name.")]
 RatingsFile = Annotated[Path | None, typer.Option("--ratings", help="ratings.json of `genbench study analyze`, by row names.")]
-Reports = Annotated[bool, typer.Option("--reports", help="Make the report of every row that has no report.html beside it.")]
+Reports = Annotated[bool, typer.Option("--reports", help="Make the report of every row.")]
 
 
 def leaderboard(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,9 @@ Question = Annotated[str | None, typer.Option(help="What is asked, in place of t
 Ties = Annotated[bool, typer.Option("--ties", help='Offer the answer "I cannot decide".')]
 Static = Annotated[Path | None, typer.Option(help="Also write the study as one page that needs no server.")]
 Host = Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets everybody in the network in.")]
+AllowHost = Annotated[
+    list[str] | None, typer.Option(help="A name under which a proxy or tunnel asks, such as study.example; may be repeated.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
 
 
@@ -108,13 +112,23 @@ def new(
 
 
 @app.command("serve")
-def serve(folder: Folder, host: Host = "127.0.0.1", port: Port = 8765, quiet: options.Quiet = False) -> None:
+def serve(
+    folder: Folder,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    allow_host: AllowHost = None,
+    quiet: options.Quiet = False,
+) -> None:
     """Show a study at an address of this machine until Ctrl-C. Answers are kept in the study's folder.
 
     \b
     genbench study serve study/
     genbench study serve study/ --host 0.0.0.0 --port 80
+    genbench study serve study/ --allow-host study.example
     """
+    for name in allow_host or []:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise UsageError("E-USAGE", f"--allow-host {name!r}", hint="give a name alone, such as study.example")
     from genbench.study.serve import serve as run
 
     def ready(address: str) -> None:
@@ -122,7 +136,7 @@ def serve(folder: Folder, host: Host = "127.0.0.1", port: Port = 8765, quiet: op
         if not quiet:
             _say("Ctrl-C stops; answers are kept, and the same command goes on")
 
-    kept = run(folder, host=host, port=port, ready=ready)
+    kept = run(folder, host=host, port=port, allow=allow_host or (), ready=ready)
     if not quiet:
         people = "person" if kept.raters == 1 else "people"
         _say(f"\nstopped; {kept.votes} votes of {kept.raters} {people} are in {folder}")

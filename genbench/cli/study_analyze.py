@@ -93,14 +93,13 @@ def _results(paths: list[Path], systems: set[str]) -> tuple[dict[str, Result], l
     return results, unread
 
 
-def _named(file: Path) -> tuple[list[str], Result | None]:
-    from genbench.bench.record import Record
+def _named(document: Path) -> tuple[list[str], Result | None]:
+    """What its system may be called, and the result; None of a run that was not measured on images."""
+    from genbench.bench.record import Record, opened
     from genbench.evaluation.result import Result
 
-    """What its system may be called, and the result; None of a run that was not measured on images."""
-    folder = file.resolve().parent
-    if b'"genbench.run/' in file.read_bytes()[:200]:
-        record = Record.load(file.parent)
-        return [record.label, folder.parent.name, folder.name], record.final.evaluation if record.final else None
-    result = Result.load(file)
+    folder, found = document.resolve().parent, opened(document)
+    if isinstance(found, Record):
+        return [found.label, folder.parent.name, folder.name], found.final.evaluation if found.final else None
+    result = found or Result.load(document)
     return [folder.name, result.subject.name], result

@@ -11,20 +11,24 @@ def difference_in_making(base: Result, base_metric: MetricResult, current: Resul
     Values are comparable with the same protocol, weights and preprocessing, against the same images, at the same number of
     images; those whose expected value does not depend on it at any. A value that its evaluation marked stands alone.
     """
-    found = _difference("protocol", base_metric.protocol, metric.protocol)
-    if found is None and base_metric.extractor is not None and metric.extractor is not None:
-        one, other = base_metric.extractor.model_dump(), metric.extractor.model_dump()
-        found = next(filter(None, (_difference(name, one[name], other[name]) for name in one)), None)
+    found = _difference("protocol", base_metric.protocol, metric.protocol) or _extractors(base_metric, metric)
+    if found is None and (uses_reference(base, base_metric) or uses_reference(current, metric)):
+        found = _sides(base, current)
     if found is None and not (_free_of_counts(base_metric) and _free_of_counts(metric)):
         found = _counts("n", base_metric.n, metric.n, "images") or _counts(
             "n_real", base_metric.n_real, metric.n_real, "reference images"
         )
-    if found is None and (uses_reference(base, base_metric) or uses_reference(current, metric)):
-        found = _sides(base, current)
     marked = next((one for one in (base_metric, metric) if not one.comparable), None)
     if found is None and marked is not None:
         found = f"comparable: {'; '.join(marked.notes) or 'marked as not comparable'}"
     return found
+
+
+def _extractors(one: MetricResult, other: MetricResult) -> str | None:
+    if one.extractor is None or other.extractor is None:
+        return _difference("extractor", *(each.extractor.extractor if each.extractor else "none" for each in (one, other)))
+    parts, others = one.extractor.model_dump(), other.extractor.model_dump()
+    return next(filter(None, (_difference(name, parts[name], others[name]) for name in parts)), None)
 
 
 def _free_of_counts(metric: MetricResult) -> bool:
@@ -52,11 +56,11 @@ def _side(name: str, base: Result, current: Result) -> str | None:
     one, other = getattr(base, name), getattr(current, name)
     if one is None or other is None:
         return None if one is other else f"{name}: {_named(one)} and {_named(other)}"
-    return None if _identity(one, other) else f"{name}: {_named(one)} and {_named(other)}"
+    return None if same_images(one, other) else f"{name}: {_named(one)} and {_named(other)}"
 
 
-def _identity(one: Images, other: Images) -> bool:
-    """By content where that is known of both, else by the file that holds the statistics."""
+def same_images(one: Images, other: Images) -> bool:
+    """Whether both sides are the same: by content where that is known of both, else by the file that holds the statistics."""
     if one.digest is not None and other.digest is not None:
         return one.digest == other.digest
     if isinstance(one, Reference) and isinstance(other, Reference) and one.sha256 is not None and other.sha256 is not None:

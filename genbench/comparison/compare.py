@@ -7,41 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from genbench import catalog
-from genbench.comparison.difference import Difference, difference
+from genbench.comparison.difference import difference
 from genbench.comparison.holm import holm
+from genbench.comparison.notes import left_out, notes
+from genbench.comparison.pair import Pair, Verdict
 from genbench.comparison.ranks import Rank, ranked
 from genbench.errors import IncomparableError, UsageError
 from genbench.estimate import Better, badness
-from genbench.evaluation.result import MetricResult, Result
+from genbench.evaluation.result import DOCUMENT, MetricResult, Result
 
-Verdict = Literal["better", "not distinguishable", "worse", "not tested"]
-DISTANCES = ("influence", "u-statistic")  # methods whose errors vanish with the distance that they are of
-NEAR = 2.0  # standard errors from zero
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """What `current` is beside `base`, positions among the results.
-
-    p: two-sided, of "there is no difference", and adjusted for everything that was tested (Holm); None without an error bar.
-    test: "normal" by the error of the difference, Student's t where that has few degrees of freedom; "permutation" of images.
-    """
-
-    base: int
-    current: int
-    difference: Difference
-    p: float | None
-    adjusted: float | None = None
-    test: Literal["normal", "permutation"] = "normal"
-    verdict: Verdict = "not tested"
-
-    @property
-    def near_zero(self) -> bool:
-        """Whether both values are distances so near zero that the error of their difference is too large."""
-        return _near_zero(self.difference.base) and _near_zero(self.difference.current)
+SMALLEST = 1e-15  # alpha of which 1 - alpha is not yet 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +54,15 @@ class Comparison:
     notes: tuple[str, ...]
 
     def __getitem__(self, name: str) -> Compared:
-        """The metric of that name, "fd@tiny" or "fd"."""
+        """The metric of that name, "fd@tiny" or "fd"; see `MetricResult.names`."""
         for metric in self.metrics:
-            if name in (metric.name, metric.metrics[0].name):
+            if name in metric.metrics[0].names:
                 return metric
         raise KeyError(f"no metric {name!r}; there are: {', '.join(metric.name for metric in self.metrics)}")
 
     def to_json(self) -> str:
+        from genbench.comparison.document import document
+
         return json.dumps(document(self), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
@@ -105,26 +85,27 @@ def compare(
     """Compare results metric by metric, every pair of them.
 
     Args:
-        results: two or more of `genbench.evaluate`, or their files, or the folders of these.
-        names: what to call them; by default what their images are called.
+        results: two or more of `genbench.evaluate`, or their files, or the folders of these, or those of runs.
+        names: what to call them; by default what their runs or their images are called.
         alpha: the chance of any false claim, over everything tested (Holm).
         metrics: only these, such as "fd@tiny,precision"; by default all that every result has.
 
     Raises:
-        IncomparableError: a metric was made in two ways; the message names what differs. Or no metric is in all of them.
+        IncomparableError: a metric was made in two ways; the message names what differs. Or no metric is in all of them, or
+            none has a value in all.
         UsageError: fewer than two results, names that do not fit them, metrics that none of them has.
         DataError: a file that is no result.
     """
-    check(len(results), names, alpha)
+    check_arguments(len(results), names, alpha)
     loaded = [result if isinstance(result, Result) else Result.load(result) for result in results]
-    return finish(differences(loaded, metrics), call(loaded, results, names), alpha, loaded)
+    return concluded(differences(loaded, metrics), names_of(loaded, results) if names is None else names, alpha, loaded)
 
 
-def check(count: int, names: Sequence[str] | None, alpha: float) -> None:
+def check_arguments(count: int, names: Sequence[str] | None, alpha: float) -> None:
     """Raises UsageError for fewer than two results, an alpha out of range, and names that are too few, too many or alike."""
     if count < 2:
         raise UsageError("E-USAGE", f"{count} result to compare", hint="give two or more")
-    if not 0 < alpha < 1:
+    if not SMALLEST <= alpha < 1:
         raise UsageError("E-USAGE", f"alpha {alpha:g}", hint="alpha is a chance between 0 and 1, such as 0.05")
     if names is not None and (len(names) != count or len(set(names)) < count):
         raise UsageError("E-USAGE", f"{len(names)} names for {count} results", hint="give each a name of its own")
@@ -132,15 +113,22 @@ def check(count: int, names: Sequence[str] | None, alpha: float) -> None:
 
 def differences(results: Sequence[Result], metrics: str | Sequence[str] | None = None) -> dict[str, list[Pair]]:
     """Per metric that all results have a value of, every pair; see `compare` for the errors."""
-    wanted = _wanted(results, metrics)
+    common = _common(results, _wanted(results, metrics))
     found: dict[str, list[Pair]] = {}
-    for key in _common(results, wanted):
+    for key in common:
         if all(result.by_protocol[key].value is not None for result in results):
             found[key] = [_pair(results, i, j, key) for i, j in combinations(range(len(results)), 2)]
+    if not found:
+        reasons = (m.reason for result in results for key, m in result.by_protocol.items() if key in common and m.value is None)
+        raise IncomparableError(
+            "E-INCOMPARABLE",
+            f"no metric has a value in all of them: {next(filter(None, reasons))}",
+            hint="evaluate all again with what was lacking, or with other metrics",
+        )
     return found
 
 
-def finish(pairs: Mapping[str, list[Pair]], names: Sequence[str], alpha: float, results: Sequence[Result]) -> Comparison:
+def concluded(pairs: Mapping[str, list[Pair]], names: Sequence[str], alpha: float, results: Sequence[Result]) -> Comparison:
     """Adjust all tests together, and say in words, ranks and notes what follows."""
     tested = [pair.p for found in pairs.values() for pair in found if pair.p is not None]
     adjusted = iter(holm(tested))
@@ -150,8 +138,8 @@ def finish(pairs: Mapping[str, list[Pair]], names: Sequence[str], alpha: float, 
         alpha=alpha,
         tests=len(tested),
         metrics=tuple(_compared(key, found, results, alpha) for key, found in done.items()),
-        left_out=tuple(_left_out(results, names, set(pairs))),
-        notes=tuple(_notes(done, results)),
+        left_out=tuple(left_out(results, names, set(pairs))),
+        notes=tuple(notes(done, results)),
     )
 
 
@@ -194,7 +182,7 @@ def _wanted(results: Sequence[Result], metrics: str | Sequence[str] | None) -> s
     calls: dict[str, set[str]] = {}  # what a metric may be called -> its keys
     for result in results:
         for key, metric in result.by_protocol.items():
-            for name in (metric.name, metric.short_name, metric.protocol, key):
+            for name in metric.names:
                 calls.setdefault(name, set()).add(key)
     for name in asked:
         if name not in calls:
@@ -230,65 +218,12 @@ def _short(metrics: Mapping[str, MetricResult]) -> list[str]:
     return list(dict.fromkeys(metric.short_name for metric in metrics.values()))
 
 
-def _left_out(results: Sequence[Result], names: Sequence[str], compared: set[str]) -> Iterator[str]:
-    """A sentence for each metric that stands in some results and in no comparison."""
-    everything = {key: metric for result in results for key, metric in result.by_protocol.items()}
-    for key, metric in everything.items():
-        if key in compared:
-            continue
-        lacking = [name for name, result in zip(names, results, strict=True) if key not in result.by_protocol]
-        without = [
-            f"{name} has no value ({found.reason})"
-            for name, result in zip(names, results, strict=True)
-            if (found := result.by_protocol.get(key)) is not None and found.value is None
-        ]
-        if lacking or without:
-            yield f"{metric.protocol} {metric.name}: " + "; ".join([*(f"not in {name}" for name in lacking), *without])
+# -- names -----------------------------------------------------------------------------------------------------------------
 
 
-# -- words -----------------------------------------------------------------------------------------------------------------
-
-
-def _notes(pairs: Mapping[str, list[Pair]], results: Sequence[Result]) -> Iterator[str]:
-    """What was taken out of the errors, and where they are larger than they need be."""
-    found: dict[str, list[str]] = {}
-    for all_pairs in pairs.values():
-        name = all_pairs[0].difference.base.short_name
-        for sentence in dict.fromkeys(_sentence(pair) for pair in all_pairs):
-            if sentence:
-                found.setdefault(sentence, []).append(name)
-    yield from (f"{', '.join(dict.fromkeys(names))}: {sentence}" for sentence, names in found.items())
-    if any(not result.influence for result in results):
-        yield "without influence.safetensors beside a result, what sets share is not taken out, and errors are too large"
-
-
-def _sentence(pair: Pair) -> str:
-    shares = pair.difference.shares
-    if reason := pair.difference.reason or pair.difference.base.reason or pair.difference.current.reason:
-        return reason
-    if pair.test == "permutation":
-        return "so near zero that the error is too large; p* is that of a permutation test"
-    if pair.near_zero:
-        return (
-            "so near zero that the error is too large and p too high; images instead of results (--ref) get a permutation test"
-        )
-    what = {"reference": "the reference", "images": "the images' names"}
-    return f"the sets share {' and '.join(what[one] for one in shares)}, which is taken out of the error" if shares else ""
-
-
-def _near_zero(metric: MetricResult) -> bool:
-    """Whether a distance, as far as its bias is known, is within noise of zero."""
-    if metric.better != "lower" or metric.method not in DISTANCES or metric.n_real is None or metric.se is None:
-        return False
-    value = float(metric) if metric.bias_corrected is None else metric.bias_corrected
-    return value < NEAR * metric.se
-
-
-def call(results: Sequence[Result], given: Sequence[Any], names: Sequence[str] | None) -> list[str]:
-    """The names given; else what the images are called, where that tells them apart, else the folders, else numbered."""
-    if names is not None:
-        return list(names)
-    called = [result.subject.name for result in results]
+def names_of(results: Sequence[Result], given: Sequence[Any]) -> list[str]:
+    """What runs or images are called, where that tells them apart, else the folders, else numbered. given: the arguments."""
+    called = [result.label for result in results]
     if len(set(called)) < len(called):
         called = [_folder(Path(one)) if isinstance(one, (str, Path)) else name for name, one in zip(called, given, strict=True)]
     return distinct(called)
@@ -301,52 +236,4 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 def _folder(path: Path) -> str:
     """ "runs/a/result.json" and "runs/a" are a."""
-    return path.resolve().parent.name if path.name == "result.json" else path.resolve().stem
-
-
-# -- the document ----------------------------------------------------------------------------------------------------------
-
-
-def document(comparison: Comparison) -> dict[str, Any]:
-    """`genbench.comparison/1`: everything, with the pairs by name."""
-    names = comparison.names
-    return {
-        "schema": "genbench.comparison/1",
-        "alpha": comparison.alpha,
-        "tests": comparison.tests,
-        "names": list(names),
-        "metrics": [
-            {
-                "name": compared.name,
-                "protocol": compared.protocol,
-                "better": compared.better,
-                "results": [
-                    {"name": name, "value": metric.value, "se": metric.se, "ci": metric.ci, "n": metric.n, **vars(rank)}
-                    for name, metric, rank in zip(names, compared.metrics, compared.ranks, strict=True)
-                ],
-                "pairs": [_pair_document(pair, names, 1 - comparison.alpha) for pair in compared.pairs],
-            }
-            for compared in comparison.metrics
-        ],
-        "left_out": list(comparison.left_out),
-        "notes": list(comparison.notes),
-    }
-
-
-def _pair_document(pair: Pair, names: Sequence[str], level: float) -> dict[str, Any]:
-    found = pair.difference
-    return {
-        "base": names[pair.base],
-        "current": names[pair.current],
-        "difference": found.value,
-        "worsening": found.worsening,
-        "se": found.se,
-        "interval": found.interval(level),
-        "level": level,
-        "p": pair.p,
-        "p_adjusted": pair.adjusted,
-        "test": pair.test,
-        "shares": list(found.shares),
-        "verdict": pair.verdict,
-        "reason": found.reason,
-    }
+    return path.resolve().parent.name if path.name == DOCUMENT else path.resolve().stem

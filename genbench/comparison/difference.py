@@ -5,6 +5,8 @@ the names. Both show in the covariance of the influences: Var(b - a) = Var(a) + 
 Cov(a, b) = cov(real_a, real_b) / m + cov(fake_a, fake_b) / n, the second for paired images only. Pairing sets that have nothing
 to do with each other costs nothing: their covariance is zero but for chance.
 
+Influence that tells of far more noise than the error bar of its own value is not that value's, and nothing is taken out.
+
 What is left is never taken for less than arithmetic leaves open: the same images on another machine are no difference.
 """
 
@@ -17,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from genbench.comparison.comparable import difference_in_making, same_reference, uses_reference
 from genbench.errors import IncomparableError
-from genbench.estimate import ARROWS, LEVEL, Better, Influence, badness, format_value
+from genbench.estimate import ARROWS, LEVEL, ROUNDING, Better, Influence, badness, format_value
 from genbench.evaluation.result import MetricResult, Result
+from genbench.pages import tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +31,8 @@ MANY = 200  # degrees of freedom from which Student's t is the normal distributi
 CLEARLY = 1.01  # more than Student's quantile with MANY degrees of freedom is above the normal one
 # Standard errors of the arithmetic: half of what batches, threads and devices may change, of the value; and of its own error.
 OF_VALUE, OF_ERROR = 0.5e-4, 0.01
+TOO_LARGE = 1.5  # times the error bar: influence of the metrics here makes an error of at most 1.03 times it
+CONTRADICTION = "influence and error bar of a value contradict each other; what the sets share is not taken out of the error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,8 @@ class Difference:
 
     value: in units of the metric; worsening: the same, signed so that positive is worse (of a metric whose best is zero, the
     change of its size). se: of both, None with a `reason`. freedom: degrees of freedom of se, infinite for the normal.
-    shares: what was taken out of the error: "reference", "images" (paired by name), or nothing.
+    shares: what was taken out of the error: "reference", "images" (paired by name), or nothing. reason: also why
+    that could not be told.
     """
 
     name: str
@@ -58,8 +64,6 @@ class Difference:
 
     def _repr_html_(self) -> str:
         """A table of one line for a notebook."""
-        from genbench.pages import tables
-
         interval, p = self.interval(), self.p
         between = "–" if interval is None else f"[{interval[0]:.3g}, {interval[1]:.3g}]"
         cells = [f"{self.name} {ARROWS[self.better]}", str(self.base), str(self.current), str(self), between]
@@ -118,7 +122,7 @@ def between(base: Result, one: MetricResult, current: Result, other: MetricResul
     """The difference of two values that are known to be comparable. Raises ValueError where one of them has no value."""
     a, b = float(one), float(other)
     joint = _together(base, one, current, other)
-    missing = next((metric for metric in (one, other) if metric.se is None), None)
+    reason = _no_error(one, other, joint)
     return Difference(
         name=one.name,
         protocol=one.protocol,
@@ -127,21 +131,33 @@ def between(base: Result, one: MetricResult, current: Result, other: MetricResul
         current=other,
         value=b - a,
         worsening=badness(b, one.better) - badness(a, one.better),
-        se=None if missing is not None else _error(one, other, joint),
+        se=None if reason else _error(one, other, joint),
         freedom=joint.freedom,
         shares=joint.shares,
-        reason=None if missing is None else f"no error bar: {missing.reason}",
+        reason=reason or joint.reason,
     )
+
+
+def _no_error(one: MetricResult, other: MetricResult, joint: _Together) -> str | None:
+    """Why there is no error bar, None where there is one."""
+    missing = next((metric for metric in (one, other) if metric.se is None), None)
+    if missing is not None:
+        return f"no error bar: {missing.reason}"
+    return None if joint.freedom >= 1 else "no error bar: one independent group of images has no spread"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Together:
-    """What two values share, their covariance, the sum of their variances by influence alone, and the degrees of freedom."""
+    """What two values share, their covariance, the sum of their variances by influence alone, and the degrees of freedom.
+
+    reason: why influence that is there was not used.
+    """
 
     shares: tuple[str, ...] = ()
     covariance: float = 0.0
     variance: float = 0.0
     freedom: float = math.inf
+    reason: str | None = None
 
 
 def _error(one: MetricResult, other: MetricResult, joint: _Together) -> float:
@@ -170,11 +186,12 @@ def _own_error(metric: MetricResult, freedom: float) -> float:
 
 
 def _together(base: Result, one: MetricResult, current: Result, other: MetricResult) -> _Together:
-    key = f"{one.protocol} {one.name}"
-    a, b = base.influence.get(key), current.influence.get(key)
+    a, b = base.influence.get(one.key), current.influence.get(other.key)
     freedom = min(one.n, other.n) - 1 if one.method in ("mean", "clusters") else math.inf
     if a is None or b is None:
         return _Together(freedom=freedom)
+    if _contradicts(one, a) or _contradicts(other, b):
+        return _Together(freedom=freedom, reason=CONTRADICTION)
     shares, covariance = [], 0.0
     if _same_noise(base, one, a, current, other, b):
         shares.append("reference")
@@ -197,11 +214,21 @@ def _same_noise(base: Result, one: MetricResult, a: Influence, current: Result, 
     return uses_reference(base, one) and same_reference(base, current) and len(_array(a.real)) == len(_array(b.real))
 
 
+def _contradicts(metric: MetricResult, influence: Influence) -> bool:
+    """Whether this cannot be the influence on that value: of other images, or of far more noise than its error bar says."""
+    if metric.se is None or metric.method == "none":
+        return False
+    if len(_array(influence.fake)) != metric.n:
+        return True
+    most = TOO_LARGE * _own_error(metric, math.inf) + OF_VALUE * abs(float(metric)) + ROUNDING
+    return not math.sqrt(_variance(metric, influence)) <= most
+
+
 def _variance(metric: MetricResult, influence: Influence) -> float:
     """Of the value, by its influence. That of a reference may be known of a sample of its images only."""
     sums = _sums(influence)
     found = _covariance(sums, sums) * len(sums) / len(_array(influence.fake)) ** 2
-    if influence.real is not None and metric.n_real is not None:
+    if influence.real is not None and metric.n_real:
         real = _array(influence.real)
         found += _covariance(real, real) / metric.n_real
     return found

@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 
-from genbench.comparison.compare import Compared, Comparison, Pair
+from genbench.comparison.compare import Compared, Comparison
 from genbench.comparison.difference import Difference
+from genbench.comparison.pair import Pair
 from genbench.estimate import ARROWS
 from genbench.pages import escape, tables
 

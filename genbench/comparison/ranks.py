@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from genbench.comparison.difference import difference, tail
 from genbench.comparison.holm import holm
-from genbench.estimate import badness
 from genbench.evaluation.result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Pair = tuple[int, int]  # positions, the smaller first
+Places = tuple[int, int]  # positions, the smaller first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,52 +48,47 @@ class Rank:
         return f"{self.rank} [{self.low}–{self.high}]" if self.low < self.high else str(self.rank)
 
 
-def ranks(results: Sequence[Result], key: str, *, alpha: float = 0.05) -> list[Rank]:
-    """Of the metric `key`, "fd@tiny/1 fd" (see `Result.by_protocol`), in the order given.
+def ranks_of(badness: NDArray[Any], covariance: NDArray[Any], *, freedom: float = math.inf, alpha: float = 0.05) -> list[Rank]:
+    """Of K values (K,) that are jointly normal with `covariance` (K, K); smaller is better. NaN: no error is known.
 
-    A result without an error bar is not told apart from any other.
-    Raises IncomparableError where two were not made the same way, KeyError for a result that does not have the metric, and
-    ValueError for one without a value.
+    freedom: degrees of freedom that the covariance was estimated with.
     """
-    metrics = [result.by_protocol[key] for result in results]
-    p = {(i, j): difference(results[i], results[j], key).p for i, j in combinations(range(len(results)), 2)}
-    return ranked([badness(float(metric), metric.better) for metric in metrics], adjusted(p), alpha)
-
-
-def ranks_of(badness: NDArray[Any], covariance: NDArray[Any], *, alpha: float = 0.05) -> list[Rank]:
-    """Of K values (K,) that are jointly normal with `covariance` (K, K); smaller is better. NaN: no error is known."""
 
     def p(i: int, j: int) -> float | None:
         variance = float(covariance[i, i] + covariance[j, j] - 2 * covariance[i, j])
         apart = abs(float(badness[i] - badness[j]))
         if math.isnan(variance):
             return None
-        return min(1.0, 2 * tail(apart / math.sqrt(variance))) if variance > 0 else float(apart == 0)
+        return min(1.0, 2 * tail(apart / math.sqrt(variance), freedom)) if variance > 0 else float(apart == 0)
 
     pairs = combinations(range(len(badness)), 2)
     return ranked([float(value) for value in badness], adjusted({pair: p(*pair) for pair in pairs}), alpha)
 
 
-def covariance_of(results: Sequence[Result], key: str) -> NDArray[Any]:
-    """(K, K) of the badness of `key`: the variances of all differences put together; NaN without an error bar."""
+def covariance_of(results: Sequence[Result], key: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(K, K) of the badness of `key`: the variances of all differences put together; NaN without an error bar.
+
+    And (K, K) the degrees of freedom that each difference was estimated with.
+    """
     import numpy as np
 
-    count = len(results)
     errors = [result.by_protocol[key].se for result in results]
     found = np.diag([math.nan if se is None else se**2 for se in errors])
-    for i, j in combinations(range(count), 2):
-        se = difference(results[i], results[j], key).se
-        found[i, j] = found[j, i] = math.nan if se is None else (found[i, i] + found[j, j] - se**2) / 2
-    return found
+    freedom = np.full(found.shape, math.inf)
+    for i, j in combinations(range(len(results)), 2):
+        apart = difference(results[i], results[j], key)
+        freedom[i, j] = freedom[j, i] = apart.freedom
+        found[i, j] = found[j, i] = math.nan if apart.se is None else (found[i, i] + found[j, j] - apart.se**2) / 2
+    return found, freedom
 
 
-def adjusted(p: dict[Pair, float | None]) -> dict[Pair, float]:
+def adjusted(p: dict[Places, float | None]) -> dict[Places, float]:
     """Holm's adjustment over all pairs that were tested; 1 for those that were not."""
     known = {pair: value for pair, value in p.items() if value is not None}
     return dict.fromkeys(p, 1.0) | dict(zip(known, holm(list(known.values())), strict=True))
 
 
-def ranked(badness: Sequence[float], p: dict[Pair, float], alpha: float) -> list[Rank]:
+def ranked(badness: Sequence[float], p: dict[Places, float], alpha: float) -> list[Rank]:
     """From values and the adjusted p of all pairs."""
     count = len(badness)
 

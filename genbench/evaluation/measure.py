@@ -59,7 +59,7 @@ def measure(requests: Sequence[Request], networks: Networks, inputs: Inputs, *, 
             )
             measured.metrics.append(result)
             if estimate.influence is not None:
-                measured.influence[f"{request.protocol} {result.name}"] = estimate.influence
+                measured.influence[result.key] = estimate.influence
     return measured
 
 

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -29,6 +28,7 @@ from genbench.features.base import Precision
 from genbench.files import atomic_path
 from genbench.metrics._neighbours import clouds, nearest
 from genbench.metrics.near_copies import distances_to_different
+from genbench.pages.pictures import enlarged
 from genbench.seeding import generator
 
 SCHEMA = "genbench.neighbours/1"
@@ -193,7 +193,7 @@ def sheet(rows: Sequence[Row], pictures: Sequence[Sequence[Pixels]]) -> Image.Im
     for number, (row, shown) in enumerate(zip(rows, pictures, strict=True)):
         top = LINE + GAP + number * (SIDE + LINE + GAP)
         for x, pixels, text in zip(left, shown, _captions(row), strict=False):
-            picture = _enlarged(pixels)
+            picture = enlarged(pixels, SIDE)
             canvas.paste(picture, (x + (SIDE - picture.width) // 2, top + (SIDE - picture.height) // 2))
             draw.text((x, top + SIDE + 2), text, fill="black", font=font)
     line = left[1] - GAP - GAP // 2
@@ -205,14 +205,6 @@ def _captions(row: Row) -> list[str]:
     if row.ratio is None:
         return ["", *(f"{neighbour.distance:.3g}" for neighbour in row.neighbours)]
     return [f"ratio {row.ratio:.2f}", *(f"{neighbour.distance / row.training_distance:.2f}" for neighbour in row.neighbours)]
-
-
-def _enlarged(pixels: Pixels) -> Image.Image:
-    """The image with its longer side at SIDE, whole pixels where it is smaller."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    longer = max(picture.size)
-    smooth = Image.Resampling.NEAREST if longer <= SIDE else Image.Resampling.BOX
-    return picture.resize((max(1, picture.width * SIDE // longer), max(1, picture.height * SIDE // longer)), smooth)
 
 
 @dataclass(frozen=True, kw_only=True)

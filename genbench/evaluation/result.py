@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import from_json
 
 from genbench import files
-from genbench.errors import DataError
-from genbench.estimate import ARROWS, Better, Estimate, Influence, format_value
+from genbench.errors import DataError, first_mistake
+from genbench.estimate import ARROWS, LARGEST, Better, Estimate, Influence, format_value
 from genbench.evaluation.influence import FILE, load_influence, save_influence
 
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
+DOCUMENT = "result.json"  # what a folder calls its own
 MAX_BYTES = 64 * 2**20  # of a result file that is read; ours have a few kilobytes
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class Document(BaseModel):
@@ -84,12 +87,12 @@ class MetricResult(Document):
 
     name: str
     value: Finite | None
-    se: Finite | None
+    se: Annotated[float, Field(ge=0, le=LARGEST)] | None
     ci: tuple[Finite, Finite] | None
-    level: float
+    level: Annotated[float, Field(ge=0.5, le=0.999999)]
     method: str
-    n: int
-    n_real: int | None
+    n: Count
+    n_real: Count | None
     better: Better
     protocol: str
     layer: str | None
@@ -106,12 +109,24 @@ class MetricResult(Document):
             raise ValueError(f"{self.name} has no value and no reason")
         if self.ci is not None and not self.ci[0] <= self.ci[1]:
             raise ValueError(f"the interval of {self.name} is the wrong way round")
+        if "@" in self.protocol and self.extractor is None:
+            raise ValueError(f"{self.name} is of features ({self.protocol}), and nothing says which network made them")
         return self
 
     @classmethod
     def of(cls, name: str, estimate: Estimate, **rest: Any) -> MetricResult:
         shared = {key: getattr(estimate, key) for key in Estimate.__dataclass_fields__ if key != "influence"}
         return cls(name=name, **{**shared, "details": dict(estimate.details)}, **rest)
+
+    @property
+    def key(self) -> str:
+        """Protocol and name, "fd@tiny/1 fd": under one key the values of two results belong together."""
+        return f"{self.protocol} {self.name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whatever it may be asked by, "fd@tiny/1 fd", "fd", "fd@tiny", with settings "fd@tiny:...", and the protocol alone."""
+        return self.key, self.name, self.short_name, self.request, self.protocol
 
     @property
     def short_name(self) -> str:
@@ -169,18 +184,31 @@ class Result(Document):
     _influence: dict[str, Influence] | None = PrivateAttr(default=None)
     _names: list[str] = PrivateAttr(default_factory=list)
     _folder: Path | None = PrivateAttr(default=None)
+    _label: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Result:
+        keys = [metric.key for metric in self.metrics]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise ValueError(f"two metrics are called {twice}")
+        return self
 
     def __getitem__(self, name: str) -> MetricResult:
-        """The metric of that name; of several protocols, the first that was asked for."""
+        """The metric of that name, see `MetricResult.names`; of several, the first that was asked for."""
         for metric in self.metrics:
-            if metric.name == name:
+            if name in metric.names:
                 return metric
         raise KeyError(f"no metric {name!r}; there are: {', '.join(metric.name for metric in self.metrics)}")
 
     @property
     def by_protocol(self) -> dict[str, MetricResult]:
-        """Every metric by its protocol and name, "fd@tiny/1 fd": the key under which values of two results belong together."""
-        return {f"{metric.protocol} {metric.name}": metric for metric in self.metrics}
+        """Every metric by its `MetricResult.key`, "fd@tiny/1 fd"."""
+        return {metric.key: metric for metric in self.metrics}
+
+    @property
+    def label(self) -> str:
+        """What to call it: the label of the run that it was read from, else what its images are called."""
+        return self._label or self.subject.name
 
     @property
     def influence(self) -> Mapping[str, Influence]:
@@ -198,9 +226,10 @@ class Result(Document):
         self._influence, self._names = dict(influence), list(names)
         return self
 
-    def beside(self, folder: Path) -> Result:
-        """Influence is read from this folder when somebody asks for it."""
-        self._folder = folder
+    def read_from(self, document: Path, label: str = "") -> Result:
+        """Influence lies beside a document of the usual name only: beside any other, it may be that of a neighbour."""
+        self._folder = document.parent if document.name == DOCUMENT else None
+        self._label = label
         return self
 
     def save_influence(self, folder: Path) -> None:
@@ -219,24 +248,31 @@ class Result(Document):
         """Write result.json and influence.safetensors into `folder`, each in one step; returns the path of the document."""
         folder = Path(folder)
         self.save_influence(folder)
-        files.write_atomic(folder / "result.json", self.to_json() + "\n")
-        return folder / "result.json"
+        files.write_atomic(folder / DOCUMENT, self.to_json() + "\n")
+        return folder / DOCUMENT
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
-        """Read a document, or the one in a folder. Raises DataError for anything that is not a `genbench.result/1`."""
-        path = Path(path)
-        path = path / "result.json" if path.is_dir() else path
+        """Read a document, or the one in a folder; of a run (`genbench.run/1`) its last evaluation.
+
+        Raises DataError for anything else, and for a run that was not measured on images.
+        """
+        path = document_at(path)
         if not path.is_file():
             raise DataError("E-NO-RESULT", f"no result at {path}", hint="genbench evaluate ... -o FOLDER writes one")
         if path.stat().st_size > MAX_BYTES:
             raise DataError("E-RESULT", f"{path} is larger than any result")
+        kind = "genbench.run/1" if schema_of(path).startswith("genbench.run/") else "genbench.result/1"
         try:
-            return cls.model_validate_json(path.read_bytes()).beside(path.parent)
+            if kind == "genbench.result/1":
+                return cls.model_validate_json(path.read_bytes()).read_from(path)
+            run = _Run.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "document"
-            raise DataError("E-RESULT", f"{path} is no genbench.result/1: {where}: {first['msg']}") from error
+            raise DataError("E-RESULT", f"{path} is no {kind}: {first_mistake(error)}") from error
+        if run.final is None or run.final.evaluation is None:
+            why = (run.error or "it was measured on points, whose errors are in `genbench table`").partition("\n")[0]
+            raise DataError("E-NO-RESULT", f"the run {path} has no evaluation: {why}", hint="only images are evaluated")
+        return run.final.evaluation.read_from(path, run.label)
 
     def __str__(self) -> str:
         return "\n".join(f"{metric.name} {metric} ({metric.protocol}, n={metric.n})" for metric in self.metrics)
@@ -245,6 +281,37 @@ class Result(Document):
         """A table for a notebook, one line per metric."""
         reference = f" against {self.reference.name}" if self.reference else ""
         return _html(self.metrics, caption=f"{self.subject.name}{reference}")
+
+
+class _Final(Document):
+    evaluation: Result | None = None
+
+
+class _Run(Document):
+    """Of the document of a run, `genbench.bench.record.Record`, what leads to its evaluation."""
+
+    schema_: Literal["genbench.run/1"] = Field(alias="schema")
+    label: str = ""
+    error: str | None = None
+    final: _Final | None = None
+
+
+def document_at(path: str | Path) -> Path:
+    """The document of a folder, or the document itself."""
+    path = Path(path).expanduser()
+    return path / DOCUMENT if path.is_dir() else path
+
+
+def schema_of(path: Path) -> str:
+    """The value of "schema" of a JSON document, "" for what has none or is none."""
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        return ""
+    try:
+        found = from_json(path.read_bytes())
+    except ValueError:
+        return ""
+    schema = found.get("schema") if isinstance(found, dict) else None
+    return schema if isinstance(schema, str) else ""
 
 
 def _html(metrics: Sequence[MetricResult], caption: str) -> str:

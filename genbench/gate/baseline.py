@@ -1,28 +1,31 @@
 """The baseline file: what a project holds to be good, in git, small and readable as a diff.
 
 `genbench-baseline.json` ("genbench.baseline/1") has one entry per name: a result, why and at which commit it was accepted.
-Beside it `genbench-baseline.safetensors` keeps the influence of every image, which takes the noise that two sets share, such
-as that of their reference, out of their difference.
+Beside it `genbench-baseline.influence.safetensors` keeps the influence of every image, which takes the noise that two sets
+share, such as that of their reference, out of their difference.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from genbench import catalog, files
-from genbench.errors import DataError, UsageError
+from genbench.errors import DataError, UsageError, first_mistake
 from genbench.estimate import Influence
+from genbench.evaluation.consistent import check_value
 from genbench.evaluation.influence import load_influence, save_influence
-from genbench.evaluation.result import MAX_BYTES, Document, Result
+from genbench.evaluation.result import MAX_BYTES, Document, Result, schema_of
 
 FILE = "genbench-baseline.json"
 SCHEMA = "genbench.baseline/1"
@@ -67,14 +70,12 @@ class Baseline:
         if path.stat().st_size > MAX_BYTES:
             raise DataError("E-BASELINE", f"{path} is larger than any baseline")
         try:
-            document = json.loads(path.read_bytes())
+            document = from_json(path.read_bytes())
             for entry in document["entries"].values():
                 entry["result"].setdefault("timing", NO_TIME)
             found = _File.model_validate({**document, "schema_": document.get("schema")})
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "document"
-            raise DataError("E-BASELINE", f"{path} is no {SCHEMA}: {where}: {first['msg']}", hint=REPAIR) from error
+            raise DataError("E-BASELINE", f"{path} is no {SCHEMA}: {first_mistake(error)}", hint=REPAIR) from error
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise DataError("E-BASELINE", f"{path} is no {SCHEMA}: {error}", hint=REPAIR) from error
         baseline = cls(dict(sorted(found.entries.items())))
@@ -100,8 +101,10 @@ class Baseline:
     def update(self, name: str, result: Result, *, reason: str = "") -> None:
         """Accept `result` as the entry `name`. Raises DataError for a result that holds a value which is none."""
         for metric in result.metrics:
+            why = next(check_value(metric, result), None)
             if metric.value is None or not metric.comparable:
                 why = metric.reason or "; ".join(metric.notes) or "marked as not comparable"
+            if why:
                 hint = "evaluate again without it, or with what it lacks"
                 raise DataError("E-BASELINE", f"{metric.short_name} cannot be a baseline: {why}", hint=hint)
         if not result.metrics:
@@ -139,18 +142,40 @@ class Baseline:
             self.notes += (f"{path.name} is not that of this baseline and was left out",)
             return
         influence, listed = load_influence(path)
-        names = {entry: images for entry, *images in map(json.loads, listed)}
+        try:
+            names = {entry: images for entry, *images in map(from_json, listed)}
+        except (ValueError, TypeError) as error:
+            raise DataError("E-INFLUENCE", f"{path} names no images: {error}", hint=REPAIR) from error
         for name, entry in self.entries.items():
             own = {key.partition(f"{name}\t")[2]: found for key, found in influence.items() if key.rpartition("\t")[0] == name}
             entry.result.with_influence(own, names.get(name, ()))
 
 
-REPAIR = "take it from version control again, or write a new one with --update-baseline"
+REPAIR = "take it from version control again, or remove it and write a new one with --update-baseline"
+
+
+def is_baseline(path: Path) -> bool:
+    """Whether a file is a baseline and not a result: both are JSON, and the schema says which."""
+    return schema_of(path).startswith("genbench.baseline/")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[Baseline]:
+    """The baseline of a file, or a new one, while no other process of this machine may change it.
+
+    The lock is in the cache, so that nothing but baselines lies beside results and tests.
+    """
+    from filelock import FileLock
+
+    folder = files.cache_root() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]}.lock"):
+        yield Baseline.load(path) if path.exists() else Baseline()
 
 
 def beside(path: Path) -> Path:
-    """Where the influence of a baseline file is kept."""
-    return path.with_suffix(".safetensors")
+    """Where the influence of a baseline file is kept; the name is nobody else's, as that of weights could be."""
+    return path.with_suffix(".influence.safetensors")
 
 
 def _slim(entry: Entry) -> Mapping[str, Any]:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from genbench.errors import UsageError
-from genbench.evaluation.result import Result
-from genbench.gate.baseline import FILE, Baseline
+from genbench.evaluation.result import Result, schema_of
+from genbench.gate.baseline import DEFAULT, FILE, Baseline
 from genbench.gate.judge import judge
 from genbench.gate.policy import Policy
 from genbench.gate.policy_file import find_policy, load_policy
 from genbench.gate.subject import measured, no_baseline, result_of
 from genbench.gate.verdict import Check
+
+RESULTS = ("genbench.result/", "genbench.run/")
 
 
 def check(
@@ -28,9 +30,10 @@ def check(
     """Compare a result, or images, with the baseline, gate by gate.
 
     Args:
-        subject: a `Result`, its result.json or folder; or images in any form that `genbench.evaluate` takes, which are then
-            measured as the baseline was: the same metrics, extractor, precision and, if it is a named set, reference.
-        baseline: the baseline file, a `Baseline`, or a result to compare with.
+        subject: a `Result`, its document or folder, the folder of a run; or images in any form that `genbench.evaluate` takes,
+            which are then measured as the baseline was: the same metrics, extractor, precision and, if it is a named set,
+            reference.
+        baseline: the baseline file, a `Baseline`, or a result or run to compare with.
         name: of the baseline's entry; by default the only one, or "default".
         policy: a `Policy` or its file; by default the nearest genbench.toml or pyproject.toml of the working directory.
         worst: a PNG file for the images that hurt most, where `subject` is images.
@@ -44,7 +47,7 @@ def check(
     """
     policy = policy if isinstance(policy, Policy) else find_policy() if policy is None else load_policy(policy)
     base, entry, lacking, notes = _base(baseline, name)
-    result = result_of(subject)
+    result = result_of(subject, evaluation)
     if result is not None:
         if worst is not None:
             raise UsageError("E-WORST", "a result has no images to draw", hint="give the images themselves as the subject")
@@ -74,16 +77,11 @@ def _base(given: str | Path | Baseline | Result, name: str | None) -> tuple[Resu
     if isinstance(given, (str, Path)):
         path = Path(given).expanduser()
         if not path.exists():
-            return None, name or "default", f"there is no baseline at {path.name}; --update-baseline writes one", ()
-        given = Baseline.load(path) if is_baseline(path) else Result.load(path)
+            return None, name or DEFAULT, f"there is no baseline at {path.name}", ()
+        given = Result.load(path) if path.is_dir() or schema_of(path).startswith(RESULTS) else Baseline.load(path)
     if isinstance(given, Result):
-        return given, name or given.subject.name, "", ()
+        return given, name or given.label, "", ()
     entry = given.choose(name)
     if entry not in given.entries:
         return None, entry, given.missing(entry), given.notes
     return given.entries[entry].result, entry, "", given.notes
-
-
-def is_baseline(path: Path) -> bool:
-    """Whether a file is a baseline and not a result: both are JSON, and the schema says which, wherever it stands."""
-    return path.is_file() and b'"genbench.baseline/' in path.read_bytes()

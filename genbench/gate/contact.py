@@ -47,6 +47,8 @@ def sheet(rows: list[tuple[str, list[tuple[Pixels, str, float]]]]) -> Image.Imag
     """Per metric its name and a row of uint8 (3, H, W), each with its name and the worsening that it adds."""
     from PIL import Image, ImageDraw, ImageFont
 
+    from genbench.pages.pictures import enlarged
+
     height = LINE + SIDE + 2 * LINE + 2 * GAP
     canvas = Image.new("RGB", (GAP + SHOWN * (SIDE + GAP), GAP + max(1, len(rows)) * height), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default()
@@ -56,7 +58,7 @@ def sheet(rows: list[tuple[str, list[tuple[Pixels, str, float]]]]) -> Image.Imag
         top = GAP + number * height
         draw.text((GAP, top), f"{_plain(metric)}: images that hurt most", fill="black", font=font)
         for place, (pixels, name, pull) in enumerate(shown):
-            left, picture = GAP + place * (SIDE + GAP), _enlarged(pixels)
+            left, picture = GAP + place * (SIDE + GAP), enlarged(pixels, SIDE)
             canvas.paste(picture, (left, top + LINE))
             draw.text((left, top + LINE + SIDE), _plain(name)[-LETTERS:], fill="black", font=font)
             draw.text((left, top + 2 * LINE + SIDE), f"{pull:+.2g}", fill="black", font=font)
@@ -66,14 +68,3 @@ def sheet(rows: list[tuple[str, list[tuple[Pixels, str, float]]]]) -> Image.Imag
 def _plain(text: str) -> str:
     """What the built-in font can draw."""
     return text.encode("ascii", "replace").decode().replace("\n", " ")
-
-
-def _enlarged(pixels: Pixels) -> Image.Image:
-    """The image with its longer side at SIDE, whole pixels where it is smaller."""
-    import numpy as np
-    from PIL import Image
-
-    picture = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    longer = max(picture.size)
-    smooth = Image.Resampling.NEAREST if longer <= SIDE else Image.Resampling.BOX
-    return picture.resize((max(1, picture.width * SIDE // longer), max(1, picture.height * SIDE // longer)), smooth)

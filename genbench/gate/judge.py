@@ -2,9 +2,10 @@
 
 Per gate, with d the worsening and its margin, the first that holds:
 
-    a value is none                               invalid
+    a value is none, or contradicts its parts     invalid
     made in different ways                        incomparable
     no value on one of the sides                  missing
+    no error bar to tell a change from noise      invalid
     beyond max or min                             regressed
     d > margin, Holm-adjusted p <= alpha          regressed
     d < 0, Holm-adjusted p <= alpha               improved
@@ -28,6 +29,7 @@ from genbench.comparison.difference import Difference, difference
 from genbench.comparison.holm import holm
 from genbench.errors import IncomparableError, UsageError
 from genbench.estimate import format_value
+from genbench.evaluation.consistent import check_value
 from genbench.evaluation.result import MetricResult, Result
 from genbench.gate.hurt import hurt_most
 from genbench.gate.policy import Gate, Policy
@@ -48,7 +50,7 @@ def judge(
     new: Metrics = current.by_protocol
     gates, told = (policy.gate, []) if policy.gate else _usual(old, new)
     outcomes = [_seen(gate, base, old, current, new, lacking) for gate in gates]
-    outcomes = _tested(base, outcomes, policy.alpha)
+    outcomes = _tested(base, current, outcomes, policy.alpha)
     return Check(
         name=name,
         baseline=base,
@@ -56,7 +58,7 @@ def judge(
         outcomes=tuple(outcomes),
         alpha=policy.alpha,
         hurt=hurt_most(current, outcomes),
-        notes=(*notes, *told, *_unshared(base, current, outcomes)),
+        notes=(*notes, *told, *_unshared(base, current, outcomes), *_blind(outcomes)),
     )
 
 
@@ -85,8 +87,8 @@ def _seen(gate: Gate, base: Result | None, old: Metrics, current: Result, new: M
         gate=gate, name=known.short_name if known else gate.metric, verdict="ok", reason="", base=before, current=after
     )
     compares = gate.kind != "none"
-    for side, metric in (("subject", after), ("baseline", before if compares else None)):
-        if metric is not None and (why := _invalid(metric)):
+    for side, metric, result in (("subject", after, current), ("baseline", before if compares else None, base)):
+        if metric is not None and result is not None and (why := _invalid(metric, result)):
             return replace(outcome, verdict="invalid", reason=f"the {side} has no usable value: {why}")
     if after is None or (compares and before is None):
         return replace(outcome, verdict="missing", reason=_absent(gate, old, new, after, lacking))
@@ -95,27 +97,35 @@ def _seen(gate: Gate, base: Result | None, old: Metrics, current: Result, new: M
         return replace(outcome, verdict="incomparable", reason=reason)
     if not compares and not after.comparable:
         return replace(outcome, verdict="incomparable", reason=f"the value stands alone: {'; '.join(after.notes)}")
-    margin = None
     if compares and base is not None and before is not None:
         try:
-            found = difference(base, current, f"{after.protocol} {after.name}")
+            found = difference(base, current, after.key)
         except IncomparableError as error:
             return replace(outcome, verdict="incomparable", reason=error.message)
-        margin = gate.margin(float(before), after.better)
-        outcome = replace(outcome, difference=found, margin=margin)
-        if not (math.isfinite(found.worsening) and (found.se is None or math.isfinite(found.se))):
-            return replace(outcome, verdict="invalid", reason="the difference is not a finite number")
+        outcome = replace(outcome, margin=gate.margin(float(before), after.better))
+        if why := _untestable(found, outcome.margin or 0.0):
+            return replace(outcome, verdict="invalid", reason=f"{why}; gate it with max or min and test = 'none'")
+        outcome = replace(outcome, difference=found)
     if broken := _limit(gate, after):
         return replace(outcome, verdict="regressed", reason=broken)
     return replace(outcome, reason="within its limits")
 
 
-def _invalid(metric: MetricResult) -> str | None:
+def _invalid(metric: MetricResult, result: Result) -> str | None:
     if metric.value is None:
         return metric.reason or "none"
     if not math.isfinite(metric.value) or not math.isfinite(metric.se or 0.0):
         return "it is not a finite number"
-    return None
+    return next(check_value(metric, result), None)
+
+
+def _untestable(found: Difference, margin: float) -> str | None:
+    """Why a difference cannot be told from noise."""
+    if found.se is None:
+        return found.reason or "no error bar"
+    p = found.p_worse(margin)
+    finite = p is not None and all(map(math.isfinite, (found.worsening, found.se, p)))
+    return None if finite else "the difference or its error is not a finite number"
 
 
 def _limit(gate: Gate, metric: MetricResult) -> str | None:
@@ -129,31 +139,27 @@ def _limit(gate: Gate, metric: MetricResult) -> str | None:
     return None
 
 
-def _tested(base: Result | None, outcomes: Sequence[Outcome], alpha: float) -> list[Outcome]:
+def _tested(base: Result | None, current: Result, outcomes: Sequence[Outcome], alpha: float) -> list[Outcome]:
     """With the tests of all gates together."""
-    open_ = [i for i, outcome in enumerate(outcomes) if outcome.difference is not None]
-    with_error = [i for i in open_ if _difference(outcomes[i]).se is not None]
-    worse = dict(zip(with_error, holm([_p(outcomes[i]) for i in with_error]), strict=True))
-    better = dict(zip(with_error, holm([_p_better(outcomes[i]) for i in with_error]), strict=True))
-    level = alpha / max(1, len(with_error))
-    decided = list(outcomes)
-    for i in open_:
-        found = _difference(outcomes[i])
-        influence = base.influence.get(f"{found.base.protocol} {found.base.name}") if base else None
-        seen = detectable(found, outcomes[i].margin or 0.0, level, influence)
-        decided[i] = _decide(replace(outcomes[i], detectable=seen), worse.get(i), better.get(i), alpha, level)
+    tested = [outcome for outcome in outcomes if outcome.difference is not None]
+    worse = iter(holm([_difference(outcome).p_worse(outcome.margin or 0.0) or 0.0 for outcome in tested]))
+    better = iter(holm([_difference(outcome).p_better() or 0.0 for outcome in tested]))
+    level = alpha / max(1, len(tested))
+    decided = []
+    for outcome in outcomes:
+        if outcome.difference is not None and base is not None:
+            seen = detectable(base, current, outcome.difference, outcome.margin or 0.0, level)
+            outcome = _decide(replace(outcome, detectable=seen), next(worse), next(better), alpha, level)
+        decided.append(outcome)
     return decided
 
 
-def _decide(outcome: Outcome, p: float | None, p_better: float | None, alpha: float, level: float) -> Outcome:
+def _decide(outcome: Outcome, p: float, p_better: float, alpha: float, level: float) -> Outcome:
     """`level`: of a single gate where the family has `alpha`."""
     found, margin = _difference(outcome), outcome.margin or 0.0
     outcome = replace(outcome, p=p)
     if outcome.verdict != "ok":
         return outcome
-    if p is None or p_better is None:
-        reason = f"{found.reason}; gate it with max or min and test = 'none'"
-        return replace(outcome, verdict="inconclusive", reason=reason)
     allowed = f"the allowed {margin:.3g}" if margin else "chance explains"
     if not p > alpha:
         reason = f"it worsened by {found.worsening:.3g}, more than {allowed} ({_p_of(p)})"
@@ -161,7 +167,8 @@ def _decide(outcome: Outcome, p: float | None, p_better: float | None, alpha: fl
     if p_better <= alpha:
         return replace(outcome, verdict="improved", reason=f"it improved by {-found.worsening:.3g} ({_p_of(p_better)})")
     if outcome.gate.kind == "difference":
-        return replace(outcome, reason=f"no worsening beyond chance ({_p_of(p)})")
+        shown = f"by more than {allowed}" if margin else "beyond chance"
+        return replace(outcome, reason=f"not shown to be worse {shown} ({_p_of(p)})")
     worst = found.worst(alpha)
     if worst is not None and worst <= margin:
         return replace(outcome, reason=f"it is worse by at most {max(worst, 0.0):.3g}, within the allowed {margin:.3g}")
@@ -174,16 +181,6 @@ def _decide(outcome: Outcome, p: float | None, p_better: float | None, alpha: fl
 def _difference(outcome: Outcome) -> Difference:
     assert outcome.difference is not None, "only compared gates are tested"
     return outcome.difference
-
-
-def _p(outcome: Outcome) -> float:
-    p = _difference(outcome).p_worse(outcome.margin or 0.0)
-    return math.nan if p is None else p
-
-
-def _p_better(outcome: Outcome) -> float:
-    p = _difference(outcome).p_better()
-    return math.nan if p is None else p
 
 
 def _p_of(p: float) -> str:
@@ -206,7 +203,7 @@ def _pair(gate: Gate, old: Metrics, new: Metrics) -> tuple[MetricResult | None, 
 
 def _fitting(metrics: Metrics, text: str) -> list[str]:
     """Keys of the metrics called so: "fd", "fd@tiny", "precision@tiny:k5", "prdc@tiny:k5/1 precision"."""
-    return [key for key, metric in metrics.items() if text in (key, metric.name, metric.short_name, metric.request)]
+    return [key for key, metric in metrics.items() if text in metric.names]
 
 
 def _absent(gate: Gate, old: Metrics, new: Metrics, after: MetricResult | None, lacking: str) -> str:
@@ -223,7 +220,17 @@ def _unshared(base: Result | None, current: Result, outcomes: Sequence[Outcome])
     if base is None or not any(outcome.difference for outcome in outcomes):
         return []
     bare = [side for side, result in (("baseline", base), ("subject", current)) if not result.influence]
-    if not bare:
-        return []
     text = f"without the influence file of the {' and the '.join(bare)} the noise that both share stays in the error"
-    return [text]
+    return [text] if bare else []
+
+
+def _blind(outcomes: Sequence[Outcome]) -> list[str]:
+    """A note on tests for a difference that pass nearly whatever happens, because the noise is as large as the value."""
+    names = [outcome.name for outcome in outcomes if outcome.gate.kind == "difference" and _overlooks(outcome)]
+    text = "so few images that a value twice as bad may pass: {}; use more images, or a margin with test = 'noninferiority'"
+    return [text.format(", ".join(names))] if names else []
+
+
+def _overlooks(outcome: Outcome) -> bool:
+    before, seen = outcome.base, outcome.detectable
+    return before is not None and before.better == "lower" and seen is not None and not seen <= abs(float(before))

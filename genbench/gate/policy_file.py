@@ -18,9 +18,9 @@ PROJECT = "pyproject.toml"
 HINT = "docs/check.md lists what a policy may say"
 
 
-def find_policy(start: Path | None = None) -> Policy:
-    """The nearest policy from `start` (the working directory) up to the root of the repository; the default without one."""
-    start = (start or Path.cwd()).resolve()
+def find_policy() -> Policy:
+    """The nearest policy from the working directory up to the root of the repository; the default without one."""
+    start = Path.cwd()
     for folder in [start, *start.parents]:
         for path in (folder / FILE, folder / PROJECT):
             if path.is_file() and (found := _policy(path)) is not None:

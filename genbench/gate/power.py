@@ -9,34 +9,43 @@ with few degrees of freedom)
 What is worse is mostly also noisier, so SE(D) is not the SE of today: SE(D)² = SE² + growth D, solved for D. With φ the
 influences of the n images, the growth is that of images which are weighted towards the harmful ones, E φ³ / E φ² / n
 (exponential tilting; Efron 1981, Nonparametric standard errors and confidence intervals, section 7; exact for shares); of a
-squared distance, whose variance grows as it does, at least E φ² / distance / n.
+squared distance, whose variance grows as it does, at least E φ² / distance / n. Without influences nothing is promised: an
+error that stays would promise more than they do.
+
+Of the very same images the difference has no error but that of arithmetic. What is told then is what other images of such a
+generator would show: everything but the images is shared.
 """
 
 from __future__ import annotations
 
 import math
 
-from genbench.comparison.difference import Difference, quantile
-from genbench.estimate import Influence, badness
-from genbench.evaluation.result import MetricResult
+from genbench.comparison.difference import Difference, between, quantile
+from genbench.estimate import Influence, worse_sign
+from genbench.evaluation.result import MetricResult, Result
 
 POWER = 0.8
 MOST = 10**9  # images; a difference that needs more lies on the margin
 DISTANCES = ("influence", "jackknife", "u-statistic")  # error bars of what compares distributions
 
 
-def detectable(difference: Difference, margin: float, alpha: float, influence: Influence | None = None) -> float | None:
+def detectable(base: Result, current: Result, found: Difference, margin: float, alpha: float) -> float | None:
     """The smallest true worsening that a one-sided test at `alpha` calls more than `margin` in 80 % of cases.
 
-    influence: of the baseline on its value, to tell how its error grows as it worsens; without it the error stays.
+    None where it is not known: without an error, and without influence that tells how the error grows as the value worsens.
     """
-    if difference.se is None:
+    influence = base.influence.get(found.base.key) or current.influence.get(found.base.key)
+    if found.se is None or influence is None:
         return None
-    width = _width(difference, alpha)
-    slope = width**2 * _growth(difference.base, influence)
+    if base.subject.digest is not None and base.subject.digest == current.subject.digest:
+        nameless = current.model_copy().with_influence(current.influence)
+        found = between(base, found.base, nameless, found.current)
+    width = _width(found, alpha)
+    slope = width**2 * _growth(found.base, influence)
     # (D - margin)² = width² SE² + slope D
     half = margin + slope / 2
-    return half + math.sqrt(max(0.0, half**2 - margin**2 + (width * difference.se) ** 2))
+    smallest = half + math.sqrt(max(0.0, half**2 - margin**2 + (width * (found.se or 0.0)) ** 2))
+    return max(smallest, 1 / found.base.n) if found.base.method == "binomial" else smallest  # a share changes by whole images
 
 
 def needed_images(difference: Difference, margin: float, *, alpha: float, alpha_worse: float) -> int | None:
@@ -53,21 +62,18 @@ def needed_images(difference: Difference, margin: float, *, alpha: float, alpha_
     return _round_up(n) if n < MOST else None
 
 
-def _growth(metric: MetricResult, influence: Influence | None) -> float:
+def _growth(metric: MetricResult, influence: Influence) -> float:
     """By how much the variance of a value grows per unit of worsening; never less than nothing."""
     import numpy as np
 
-    if influence is None or metric.value is None:
-        return 0.0
-    direction = math.copysign(1.0, metric.value) if metric.better == "zero" else badness(1.0, metric.better)
-    pulls = direction * np.asarray(influence.fake, dtype=np.float64)
+    pulls = worse_sign(float(metric), metric.better) * np.asarray(influence.fake, dtype=np.float64)
     pulls -= pulls.mean()
     variance = float((pulls**2).mean())
     if not variance > 0:
         return 0.0
     found = [float((pulls**3).mean()) / variance]
     if metric.better == "lower" and metric.method in DISTANCES and metric.se:
-        distance = metric.value if metric.bias_corrected is None else metric.bias_corrected
+        distance = float(metric) if metric.bias_corrected is None else metric.bias_corrected
         found.append(variance / max(distance, metric.se or 0.0))
     return max(0.0, *found) / len(pulls)
 

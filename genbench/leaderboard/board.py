@@ -2,33 +2,23 @@
 
 A group is a metric, by which its rows are ranked, and all rows that have a value of it that was made in the same way (see
 `genbench.comparison.comparable`). The largest group is the main table, unless another is asked for. Ranks and marks rest on the
-error of every difference: what two systems share, such as the reference, is taken out, and what several seeds of one differ
-in beyond the sampling of images is put in.
+error of every difference, see `genbench.leaderboard.seeds`.
 """
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
 
 from genbench.bench.table import Cell
 from genbench.comparison.comparable import difference_in_making
-from genbench.comparison.difference import tail
-from genbench.comparison.ranks import Rank, adjusted, covariance_of, ranked
+from genbench.comparison.ranks import Rank
 from genbench.errors import UsageError
 from genbench.estimate import ARROWS, Better, badness
 from genbench.evaluation.result import MetricResult
 from genbench.leaderboard.row import Row
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-ALPHA = 0.05  # the chance of any false claim about a column
+from genbench.leaderboard.seeds import Place, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +36,38 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A value in the table. tied: not significantly worse than the best of its column; never so for real images.
+    """A value in the table. place: among the others of its column, None for real images.
 
     apart: why the value does not compare with the others of its column, in which case it takes part in nothing.
     """
 
     cell: Cell
-    tied: bool = False
+    place: Place | None = None
     apart: str | None = None
+
+    @property
+    def tied(self) -> bool:
+        """Not significantly worse than the best of its column."""
+        return self.place is not None and self.place.rank.tied_with_best
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return None if self.place is None else self.place.interval
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A row of the table with its rank by the group's metric, None for real images."""
+    """A row of the table with its scores by metric; `key`: the one that ranks."""
 
     row: Row
-    rank: Rank | None
     scores: dict[str, Score]
+    key: str
+
+    @property
+    def rank(self) -> Rank | None:
+        """None for real images."""
+        place = self.scores[self.key].place
+        return None if place is None else place.rank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,14 +208,9 @@ def _apart(row: Row, other: Row, key: str) -> str | None:
 
 def _group(key: str, members: list[Row], rows: Sequence[Row]) -> Group:
     columns = _columns(key, members)
-    scores = [_scores(column.key, members) for column in columns]
-    placed = dict(_placed(key, [row for row in members if not row.is_ceiling]))
+    scores = {column.key: _scores(column.key, members) for column in columns}
     standings = [
-        Standing(
-            row=row,
-            rank=placed.get(row.label),
-            scores={column.key: found[row.label] for column, found in zip(columns, scores, strict=True) if row.label in found},
-        )
+        Standing(row=row, scores={key: found[row.label] for key, found in scores.items() if row.label in found}, key=key)
         for row in members
     ]
     standings.sort(key=lambda s: (not s.row.is_ceiling, badness(s.scores[key].cell.mean, columns[0].better)))
@@ -234,101 +234,15 @@ def _scores(key: str, members: Sequence[Row]) -> dict[str, Score]:
     """By label. Those that do not compare with most of the column stand apart."""
     having = [row for row in members if key in row.keys]
     usual = max(_classes(having, key), key=_size)
-    ranked = dict(_placed(key, [row for row in usual if not row.is_ceiling]))
+    ranked = places(key, [row for row in usual if not row.is_ceiling])
     return {
         row.label: Score(
             cell=row.cell(key),
-            tied=row.label in ranked and ranked[row.label].tied_with_best,
+            place=ranked.get(row.label),
             apart=None if row in usual else _first_apart(row, usual, key),
         )
         for row in having
     }
-
-
-def _placed(key: str, rows: Sequence[Row]) -> list[tuple[str, Rank]]:
-    """The rank of every row by its mean over seeds."""
-    if not rows:
-        return []
-    import numpy as np
-
-    direction = rows[0].results[0].by_protocol[key].better
-    covariance = covariance_of([result for row in rows for result in row.results], key)
-    mixing = np.zeros((len(rows), len(covariance)))  # each row is the mean of its own results
-    spreads, start = [], 0
-    for index, row in enumerate(rows):
-        own = slice(start, start + len(row.results))
-        mixing[index, own] = 1 / len(row.results)
-        spreads.append(_spread([float(result.by_protocol[key]) for result in row.results], covariance[own, own]))
-        start += len(row.results)
-    if len(covariance) > len(rows):
-        covariance = mixing @ covariance @ mixing.T
-    values = [badness(row.cell(key).mean, direction) for row in rows]
-    return [(row.label, rank) for row, rank in zip(rows, place(values, covariance, pooled(spreads)), strict=True)]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Of one value per seed: their variance, the part of it that the sampling of images explains, and how many they are.
-
-    freedom: degrees of freedom of the variance; 0 for one seed, of which nobody knows how much another would differ.
-    """
-
-    variance: float = 0.0
-    sampling: float = 0.0
-    seeds: int = 1
-    freedom: int = 0
-
-    @property
-    def beyond(self) -> float:
-        """What seeds add to the variance of the mean, beyond the sampling of images."""
-        return max(0.0, self.variance - self.sampling) / self.seeds
-
-
-def _spread(values: Sequence[float], covariance: NDArray[Any]) -> Spread:
-    """What seeds share, such as the noise of the reference, makes none of their spread."""
-    count = len(values)
-    if count < 2:
-        return Spread()
-    shared = (covariance.sum() - covariance.trace()) / (count * (count - 1))
-    sampling = float(covariance.trace() / count - shared)
-    return Spread(statistics.variance(values), sampling, count, count - 1)
-
-
-def pooled(spreads: Sequence[Spread]) -> list[Spread]:
-    """Two or three seeds agree by chance now and then: a spread below the mean of all systems' is taken for that mean.
-
-    The chance of any false claim then stays at the promised one where systems vary alike, and was at most twice as large in
-    simulations of two seeds each where one system varies fifty times as much as the others.
-    """
-    freedom = sum(one.freedom for one in spreads)
-    if freedom == 0:
-        return list(spreads)
-    mean = sum(one.variance * one.freedom for one in spreads) / freedom
-    low = [one.freedom > 0 and one.variance < mean for one in spreads]
-    return [replace(one, variance=mean, freedom=freedom) if below else one for one, below in zip(spreads, low, strict=True)]
-
-
-def place(values: Sequence[float], covariance: NDArray[Any], spreads: Sequence[Spread]) -> list[Rank]:
-    """Ranks of means with this covariance of the sampling of images (K, K), to which what seeds add is added.
-
-    As seeds are few, a difference is tested by Student's t with Welch's degrees of freedom.
-    """
-
-    def p(i: int, j: int) -> float | None:
-        sampling = float(covariance[i, i] + covariance[j, j] - 2 * covariance[i, j])
-        variance = sampling + spreads[i].beyond + spreads[j].beyond
-        apart = abs(values[i] - values[j])
-        if math.isnan(variance):
-            return None
-        if variance <= 0:
-            return float(apart == 0)
-        several = [one for one in (spreads[i], spreads[j]) if one.beyond > 0]
-        uncertain = sum((one.variance / one.seeds) ** 2 / one.freedom for one in several)
-        freedom = variance**2 / uncertain if uncertain else math.inf
-        return min(1.0, 2 * tail(apart / math.sqrt(variance), max(1.0, freedom)))
-
-    pairs = combinations(range(len(values)), 2)
-    return ranked(values, adjusted({pair: p(*pair) for pair in pairs}), ALPHA)
 
 
 def _first_apart(row: Row, members: Sequence[Row], key: str) -> str | None:

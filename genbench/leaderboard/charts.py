@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from genbench.estimate import badness, normal_interval
+from genbench.estimate import badness
 from genbench.leaderboard.board import Group
 from genbench.leaderboard.entry import Costs
 from genbench.leaderboard.pareto import on_front
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAMED = 14  # systems that a chart has room to name; of more, those on the front are
 LONGEST = 26  # letters of a name in a chart
+LEAST, MOST = 1e-12, 1e18  # costs, in any unit: nothing real lies outside
 LINE, LETTER = 9.5, 4.5  # points that a name needs in height, and for each letter
 
 Box = tuple[float, float, float, float]  # left, right, bottom, top, in points
@@ -24,21 +25,22 @@ Box = tuple[float, float, float, float]  # left, right, bottom, top, in points
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A system: its cost, value with error, family, and whether nothing beats it."""
+    """A system: its cost, value with interval, family, and whether nothing beats it."""
 
     label: str
     family: str
     cost: float
     value: float
-    se: float | None
+    interval: tuple[float, float] | None
     front: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A figure for the page, and the same in words."""
+    """A figure for the page, and the same in words. joined: whether a line goes through the front."""
 
     heading: str
+    joined: bool
     markup: Any
     words: str
 
@@ -60,9 +62,9 @@ def charts(group: Group) -> list[Chart]:
 
 
 def points_of(group: Group, read: Callable[[Costs], float | None]) -> list[Point]:
-    """The systems whose cost is known and above zero, which is what a logarithmic axis can show."""
+    """The systems whose cost is known and such that a logarithmic axis can show it."""
     column = group.column
-    known = [(s, cost) for s in group.systems if (cost := read(s.row.costs)) is not None and cost > 0]
+    known = [(s, cost) for s in group.systems if (cost := read(s.row.costs)) is not None and LEAST < cost < MOST]
     front = on_front([(cost, badness(s.scores[column.key].cell.mean, column.better)) for s, cost in known])
     return [
         Point(
@@ -70,7 +72,7 @@ def points_of(group: Group, read: Callable[[Costs], float | None]) -> list[Point
             family=s.row.family,
             cost=cost,
             value=s.scores[column.key].cell.mean,
-            se=s.scores[column.key].cell.se,
+            interval=s.scores[column.key].interval,
             front=best,
         )
         for (s, cost), best in zip(known, front, strict=True)
@@ -89,7 +91,7 @@ def _chart(group: Group, name: str, unit: str, points: Sequence[Point]) -> Chart
         figure.canvas.draw()
         _name(axes, points if len(points) <= NAMED else front)
         markup = plots.svg(figure, title=title, description=words)
-    return Chart(heading=title, markup=markup, words=words)
+    return Chart(heading=title, joined=len(front) > 1, markup=markup, words=words)
 
 
 def _draw(axes: Axes, points: Sequence[Point], front: Sequence[Point]) -> None:
@@ -107,9 +109,8 @@ def _draw(axes: Axes, points: Sequence[Point], front: Sequence[Point]) -> None:
     for index, family in enumerate(families):
         colour, marker = plots.COLOURS[index % len(plots.COLOURS)], plots.MARKERS[index % len(plots.MARKERS)]
         for point in (point for point in points if point.family == family):
-            if point.se is not None:
-                low, high = normal_interval(point.value, point.se)
-                axes.plot([point.cost] * 2, [low, high], color=colour, linewidth=1, zorder=2)
+            if point.interval is not None:
+                axes.plot([point.cost] * 2, point.interval, color=colour, linewidth=1, zorder=2)
             axes.plot(
                 [point.cost],
                 [point.value],

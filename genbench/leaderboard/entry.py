@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from genbench import files
 from genbench.bench.record import Likelihood, Record
 from genbench.bench.suite import SHARED
 from genbench.errors import DataError
 from genbench.estimate import normal_interval
-from genbench.evaluation.result import MAX_BYTES, Images, MetricResult, Result, Timing
-from genbench.leaderboard.submission import FILE, Submission
+from genbench.evaluation.influence import FILE as INFLUENCE
+from genbench.evaluation.result import Images, MetricResult, Result, Timing, schema_of
+from genbench.leaderboard.submission import FILE, SEEDS, Submission, check_links, within
 
 PICTURES = ("samples.png", "samples.webp", "samples.jpg")
-CEILING = "data"  # the family of real images, which are measured as if they were samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +37,8 @@ class Costs:
 class Entry:
     """One document: one set of samples of one system.
 
-    same: what must be equal for two entries to be seeds of one row, beside the label. result is None with an `error`.
+    same: what must be equal for two entries to be seeds of one row, beside the label. root: the folder out of which nothing is
+    shown, whatever links lie in it. result is None with an `error`.
     """
 
     label: str
@@ -47,6 +46,7 @@ class Entry:
     seed: int | None
     same: str
     document: Path
+    root: Path
     made: str
     result: Result | None
     costs: Costs = Costs()
@@ -56,42 +56,46 @@ class Entry:
     licence: str = ""
 
     @property
-    def folder(self) -> Path:
-        return self.document.parent
-
-    @property
     def picture(self) -> Path | None:
         """Samples beside the document, if there are any: a picture, or a folder of images."""
-        found = [self.folder / name for name in (*PICTURES, "samples")]
-        return next((path for path in found if path.exists()), None)
+        found = [self.document.with_name(name) for name in (*PICTURES, "samples")]
+        return next((path for path in found if (path.is_file() or path.is_dir()) and within(path, self.root)), None)
 
     @property
-    def report(self) -> Path | None:
-        path = self.folder / "report.html"
-        return path if path.is_file() else None
+    def is_submission(self) -> bool:
+        return bool(self.url)
 
 
 def find_entries(paths: Iterable[Path], *, besides: Path | None = None) -> list[Entry]:
     """Every result, run and submission at or below these paths but not below `besides`, in the order of their paths.
 
-    A document that lies in two places counts once. Raises DataError where there is nothing, or where one cannot be read.
+    A document that lies in two places counts once; but every submission counts, lest a copy take the place of what it copies.
+    Raises DataError where there is nothing, where one cannot be read, and where a link leads out of its path.
     """
     paths = list(paths)
-    found: dict[str, Entry] = {}
-    for path in paths:
-        for entry in _below(path, besides.resolve() if besides else None):
-            found.setdefault(files.sha256(entry.document), entry)
+    found = [entry for path in paths for entry in _below(path, besides.resolve() if besides else None)]
     if not found:
         where = ", ".join(map(str, paths))
         raise DataError("E-NO-RESULTS", f"no results in {where}", hint="`genbench evaluate ... -o FOLDER` writes one")
-    return list(found.values())
+    return _once(found)
+
+
+def _once(entries: Sequence[Entry]) -> list[Entry]:
+    submitted = {entry.document.resolve() for entry in entries if entry.is_submission}
+    kept: dict[object, Entry] = {}
+    for entry in entries:
+        if entry.is_submission:
+            kept.setdefault((entry.same, entry.document.resolve()), entry)
+        elif entry.document.resolve() not in submitted:
+            kept.setdefault(files.sha256(entry.document), entry)
+    return list(kept.values())
 
 
 def _below(path: Path, besides: Path | None) -> Iterator[Entry]:
     if not path.exists():
         raise DataError("E-NO-PATH", f"there is no {path}", hint="name folders of results, or single documents")
     if path.is_file():
-        yield from _of_file(path, needed=True)
+        yield from _of_file(path, path.parent, needed=True)
         return
     submitted: set[Path] = set()
     for listing in sorted(path.rglob(FILE)):
@@ -99,29 +103,17 @@ def _below(path: Path, besides: Path | None) -> Iterator[Entry]:
         submitted |= {entry.document for entry in entries}
         yield from entries
     for document in sorted(path.rglob("*.json")):
-        own = besides is not None and document.resolve().is_relative_to(besides)
-        if document not in submitted and document.is_file() and not own:
-            yield from _of_file(document, needed=False)
+        if document in submitted or not document.is_file():
+            continue
+        if besides is None or not document.resolve().is_relative_to(besides):
+            yield from _of_file(document, path, needed=False)
 
 
-def schema_of(path: Path) -> str:
-    """The value of "schema" of a JSON document, "" for what has none or is none."""
-    if path.stat().st_size > MAX_BYTES:
-        return ""
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError:
-        return ""
-    schema = found.get("schema") if isinstance(found, dict) else None
-    return schema if isinstance(schema, str) else ""
-
-
-def _of_file(path: Path, *, needed: bool) -> Iterator[Entry]:
+def _of_file(path: Path, root: Path, *, needed: bool) -> Iterator[Entry]:
     schema = schema_of(path) if needed or b'"genbench.r' in _head(path) else ""
-    if schema == "genbench.run/1":
-        yield _of_record(path)
-    elif schema == "genbench.result/1":
-        yield _of_result(path)
+    if schema in ("genbench.run/1", "genbench.result/1"):
+        check_links([*([] if needed else [path]), path.with_name(INFLUENCE)], root)
+        yield _of_record(path, root) if schema == "genbench.run/1" else _of_result(path, root)
     elif needed or schema.startswith(("genbench.run/", "genbench.result/")):
         what = schema or "no document of genbench"
         hint = "results of `genbench evaluate -o`, folders of `genbench run`, and submissions make rows"
@@ -133,7 +125,7 @@ def _head(path: Path) -> bytes:
         return file.read(200)
 
 
-def _of_result(path: Path) -> Entry:
+def _of_result(path: Path, root: Path) -> Entry:
     result = Result.load(path)
     device = result.env.get("device", "")
     return Entry(
@@ -142,23 +134,25 @@ def _of_result(path: Path) -> Entry:
         seed=None,
         same=str(path.resolve()),  # a result does not say how its images came about
         document=path,
+        root=root,
         made=result.created,
         result=result,
         costs=Costs(hardware="" if device == "cpu" else device),
     )
 
 
-def _of_record(path: Path) -> Entry:
-    record = load_record(path)
+def _of_record(path: Path, root: Path) -> Entry:
+    record = Record.load(path)
     result = None
     if record.final is not None:
         result = record.final.evaluation or _of_points(record)
     return Entry(
         label=record.label,
         family=record.family,
-        seed=record.config.get("seed"),
+        seed=_seed(record, path),
         same=json.dumps({name: value for name, value in record.config.items() if name != "seed"}, sort_keys=True),
         document=path,
+        root=root,
         made=record.made,
         result=result,
         costs=_costs(record),
@@ -167,17 +161,11 @@ def _of_record(path: Path) -> Entry:
     )
 
 
-def load_record(path: Path) -> Record:
-    """A run's document under any name. Raises DataError that names what is wrong in it."""
-    try:
-        record = Record.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "document"
-        raise DataError("E-RECORD", f"{path} is no genbench.run/1: {where}: {first['msg']}") from error
-    if record.final is not None and record.final.evaluation is not None:
-        record.final.evaluation.beside(path.parent)
-    return record
+def _seed(record: Record, path: Path) -> int | None:
+    seed = record.config.get("seed")
+    if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and seed in SEEDS):
+        return seed
+    raise DataError("E-RECORD", f"{path} is no genbench.run/1: config.seed: {str(seed)[:40]!r} is no seed")
 
 
 def _costs(record: Record) -> Costs:
@@ -245,6 +233,7 @@ def _of_submission(listing: Path) -> list[Entry]:
                 seed=seed,
                 same=str(listing.resolve()),
                 document=document,
+                root=listing.parent,
                 made=result.created,
                 result=result,
                 costs=costs,

@@ -10,16 +10,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from genbench.bench.table import short_count
-from genbench.leaderboard.board import Group, Other, Score, Standing
+from genbench.leaderboard.board import Group, Score, Standing
+from genbench.leaderboard.people import heading, opinion
 from genbench.leaderboard.row import Row
-from genbench.pages import escape
+from genbench.pages import escape, tables
 from genbench.study.ratings import Ratings
 
 SCHEMA = "genbench.leaderboard/1"
 NOTE = (
     "± one standard error over the images of one set; in brackets the standard deviation over seeds. Rank [best–worst]: every "
     "pair is tested with the error of its difference, and all intervals hold at once with 95 % (Holm). Bold: not significantly "
-    "worse than the best. A row of one seed says nothing about what another training would give."
+    "worse than the best. A row of one seed says nothing about what another training would give; beside rows of several, it is "
+    "taken to vary as they do."
 )
 
 
@@ -50,6 +52,7 @@ def _json_group(board: Board, group: Group) -> dict[str, Any]:
     columns = [{"key": column.key, "name": column.name, "better": column.better} for column in group.columns]
     return {
         "title": group.title,
+        "human": board.ratings and heading(board.ratings).removesuffix(" ↑"),
         "ranked_by": group.column.key,
         "facts": group.facts,
         "columns": columns,
@@ -60,7 +63,7 @@ def _json_group(board: Board, group: Group) -> dict[str, Any]:
 
 def _json_row(board: Board, group: Group, standing: Standing) -> dict[str, Any]:
     row, rank = standing.row, standing.rank
-    rated = rating_of(board.ratings, row.label)
+    human = opinion(board.ratings, row.label)
     return {
         "system": row.label,
         "family": row.family,
@@ -73,22 +76,15 @@ def _json_row(board: Board, group: Group, standing: Standing) -> dict[str, Any]:
         "made": row.made,
         "url": row.first.url or None,
         "licence": row.first.licence or None,
-        "human": None if rated is None else {"rating": rated.rating, "ci": rated.ci, "votes": rated.votes},
+        "human": None if human is None else {"value": human.value, "ci": human.ci, "votes": human.votes},
         "documents": list(board.documents.get(row.label, ())),
     }
 
 
 def _json_score(row: Row, key: str, score: Score) -> dict[str, Any]:
     metric = row.metric(key)
-    found = {"value": score.cell.mean, "se": score.cell.se, "sd_over_seeds": score.cell.sd, "n": metric.n if metric else None}
-    return found | {"ties_with_best": score.tied, "not_comparable": score.apart}
-
-
-def rating_of(ratings: Ratings | None, label: str) -> Any:
-    """The human rating of a system, None where there is none."""
-    if ratings is None:
-        return None
-    return next((rated for rated in ratings.systems if rated.system == label), None)
+    found = {"value": score.cell.mean, "se": score.cell.se, "ci": score.interval, "sd_over_seeds": score.cell.sd}
+    return found | {"n": metric.n if metric else None, "ties_with_best": score.tied, "not_comparable": score.apart}
 
 
 # -- cells as text, for the page and the formats ---------------------------------------------------------------------------
@@ -165,33 +161,43 @@ def duration(seconds: float | None) -> str:
     return f"{seconds * 1000:.3g} ms"
 
 
-def human_text(ratings: Ratings | None, label: str) -> str:
-    rated = rating_of(ratings, label)
-    if rated is None or rated.rating is None:
-        return "–"
-    return f"{rated.rating:+.2f}" + (f" [{rated.ci[0]:+.2f}, {rated.ci[1]:+.2f}]" if rated.ci else "")
-
-
 def seeds_text(row: Row) -> str:
     return "1 seed" if row.seeds == "1" else row.seeds
 
 
-def lines(board: Board, group: Group) -> tuple[list[str], list[list[tuple[str, bool]]], int]:
-    """Headings, cells with whether they are bold, and how many columns at the left are words."""
+@dataclass(frozen=True)
+class Table:
+    """lines: cells, the headings first; words: which columns are words; strong: (line, column) of the best."""
+
+    lines: list[list[str]]
+    words: set[int]
+    strong: set[tuple[int, int]]
+
+
+def main_table(board: Board) -> Table:
+    """The main group with the metric that ranks directly after the names."""
+    group = board.main
     plain = plain_columns(group)
-    human = ["human"] if board.ratings is not None else []
-    heads = ["rank", "system", "family", *(column.heading for column in group.columns), *human]
-    heads += [*(column.name for column in plain), "seeds", "date"]
-    rows = []
-    for standing in group.standings:
+    first, *rest = [column.heading for column in group.columns]
+    human = [heading(board.ratings)] if board.ratings is not None else []
+    heads = ["rank", "system", first, "family", *rest, *human, *(column.name for column in plain), "seeds", "date"]
+    lines, strong = [heads], set()
+    for number, standing in enumerate(group.standings, 1):
         row = standing.row
         scores = [standing.scores.get(column.key) for column in group.columns]
-        cells = [(str(standing.rank or "–"), False), (row.label, False), (row.family, False)]
-        cells += [("–", False) if score is None else (score_text(score), score.tied) for score in scores]
-        cells += [(human_text(board.ratings, row.label), False) for _ in human]
-        cells += [*((column.text(row), False) for column in plain), (seeds_text(row), False), (row.made, False)]
-        rows.append(cells)
-    return heads, rows, 3
+        opinions = [opinion(board.ratings, row.label) for _ in human]
+        first, *rest = ["–" if score is None else score_text(score) for score in scores]
+        cells = [str(standing.rank or "–"), row.label, first, row.family, *rest]
+        cells += [one.text if one else "–" for one in opinions]
+        lines.append([*cells, *(column.text(row) for column in plain), seeds_text(row), row.made])
+        places = [2, *range(4, 4 + len(rest) + len(human))]
+        strong |= {(number, place) for place, one in zip(places, [*scores, *opinions], strict=True) if one and one.tied}
+    return Table(lines, {1, 3} | {place for place, head in enumerate(heads) if head == "hardware"}, strong)
+
+
+def _others(board: Board) -> list[list[str]]:
+    others = [[other.row.label, other.row.family, other.reason] for other in board.main.others]
+    return [["system", "family", "why"], *others] if others else []
 
 
 def score_text(score: Score) -> str:
@@ -232,9 +238,9 @@ def _csv_row(
         else:
             cells += [_number(score.cell.mean), _number(score.cell.se), _number(score.cell.sd), "yes" if score.tied else "no"]
     cells += [_number(column.number(row)) if standing else "" for column in plain]
-    rated = rating_of(board.ratings, row.label)
+    human = opinion(board.ratings, row.label)
     documents = " ".join(board.documents.get(row.label, ()))
-    cells += [escape.csv_cell(row.costs.hardware), row.seeds, row.made, _number(rated.rating if rated else None)]
+    cells += [escape.csv_cell(row.costs.hardware), row.seeds, row.made, _number(human.value if human else None)]
     return [*cells, escape.csv_cell(documents), escape.csv_cell(reason)]
 
 
@@ -244,41 +250,22 @@ def _number(value: float | None) -> str:
 
 def as_markdown(board: Board) -> str:
     """The main table, and below it those that cannot stand in it."""
-    heads, rows, left = lines(board, board.main)
-    rule = ["---"] * left + ["--:"] * (len(heads) - left)
-    body = [[f"**{escape.markdown(text)}**" if bold else escape.markdown(text) for text, bold in row] for row in rows]
+    table = main_table(board)
     parts = [f"# {escape.markdown(board.title)}", escape.markdown(board.main.title)]
-    parts += [_piped([[escape.markdown(head) for head in heads], rule, *body])]
-    if board.main.others:
-        cells = [[escape.markdown(text) for text in _other(other)] for other in board.main.others]
-        parts += ["Not comparable with these:", _piped([["system", "family", "why"], ["---"] * 3, *cells])]
+    parts += [tables.as_markdown(table.lines, table.words, table.strong)]
+    if others := _others(board):
+        parts += ["Not comparable with these:", tables.as_markdown(others, 3)]
     return "\n\n".join([*parts, escape.markdown(NOTE)]) + "\n"
-
-
-def _piped(table: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in table)
-
-
-def _other(other: Other) -> list[str]:
-    return [other.row.label, other.row.family, other.reason]
 
 
 def as_latex(board: Board) -> str:
     """Tabulars for the package booktabs: the main table, and those that cannot stand in it."""
-    heads, rows, left = lines(board, board.main)
-    body = [[rf"\textbf{{{escape.latex(text)}}}" if bold else escape.latex(text) for text, bold in row] for row in rows]
+    table = main_table(board)
     parts = [f"% {escape.one_line(board.title)}: {escape.one_line(board.main.title)}"]
-    parts += [_tabular("l" * left + "r" * (len(heads) - left), [escape.latex(head) for head in heads], body)]
-    if board.main.others:
-        cells = [[escape.latex(text) for text in _other(other)] for other in board.main.others]
-        parts += ["% not comparable with these", _tabular("lll", ["system", "family", "why"], cells)]
+    parts += [tables.as_latex(table.lines, table.words, table.strong)]
+    if others := _others(board):
+        parts += ["% not comparable with these", tables.as_latex(others, 3)]
     return "\n\n".join([*parts, f"% {NOTE}"]) + "\n"
-
-
-def _tabular(shape: str, heads: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    inner = [" & ".join(line) + r" \\" for line in (heads, *body)]
-    whole = [r"\toprule", inner[0], r"\midrule", *inner[1:], r"\bottomrule"]
-    return "\n".join([rf"\begin{{tabular}}{{{shape}}}", *whole, r"\end{tabular}"])
 
 
 FORMATS: Mapping[str, Callable[[Board], str]] = {

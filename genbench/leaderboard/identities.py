@@ -49,6 +49,15 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
     "tiny": {"bilinear-antialias-32,x/127.5-1": "its file travels with the package"},
 }
 
+# Names of values that no metric has without a network.
+OF_FEATURES = frozenset(
+    """
+    authenticity c2st c_t class_kl classes_found clip_r_precision clip_score cmmd coverage density fd fd_gap fd_infinity
+    feature_cosine feature_l2 fid fid_gap fid_infinity fld inception_score intra_fd intra_fid kd kid lpips mind mmd ndb ndb_js
+    near_copies pairwise_lpips precision realism recall ref_clip_score sfid sharpness swd vendi w1
+    """.split()
+)
+
 
 def difference(extractor: Extractor) -> str | None:
     """In what a recorded network differs from this version's of the same name; None for nothing."""

@@ -1,4 +1,3 @@
-"use strict";
 // Sorting and filtering of tables that are complete without this script. The state lives in the address, after the #.
 
 const controls = document.querySelector(".controls");
@@ -85,33 +84,17 @@ function makeSortable(head) {
   });
 }
 
-function makeLarger(image) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.setAttribute("aria-label", `enlarge ${image.alt}`);
-  const crop = image.parentElement;
-  crop.replaceWith(button);
-  button.append(crop);
-  button.addEventListener("click", () => {
-    const dialog = document.createElement("dialog");
-    const large = image.cloneNode();
-    const words = document.createElement("p");
-    words.textContent = image.alt;
-    const close = document.createElement("button");
-    close.type = "button";
-    close.textContent = "Close";
-    close.addEventListener("click", () => dialog.close());
-    dialog.append(large, words, close);
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+// Where columns are out of sight on the right, the edge of the table fades.
+function fade(box) {
+  box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
 }
 
+for (const box of document.querySelectorAll(".group .scroll")) {
+  box.addEventListener("scroll", () => fade(box), { passive: true });
+  new ResizeObserver(() => fade(box)).observe(box);
+}
 for (const group of groups) [...group.querySelectorAll(".board tbody tr")].forEach((row, place) => (row.dataset.place = place));
 document.querySelectorAll(".board thead th[data-id]").forEach(makeSortable);
-document.querySelectorAll(".picture img").forEach(makeLarger);
 field("search").addEventListener("input", (event) => change({ q: event.target.value }));
 field("family").addEventListener("change", (event) => change({ family: event.target.value }));
 field("group")?.addEventListener("change", (event) => change({ group: event.target.value, sort: "", dir: "" }));

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from genbench import files
 from genbench.errors import DataError, IncomparableError, UsageError
+from genbench.evaluation.command import options_of, place_of, policy_of
 from genbench.evaluation.evaluate import evaluate
 from genbench.evaluation.extract import Progress
 from genbench.evaluation.request import again
 from genbench.evaluation.result import Images, MetricResult, Result
 from genbench.leaderboard.submission import Archive
-from genbench.report.reopen import options_of, place_of, policy_of
 
 TOLERANCE = 1e-4  # relative, of the value or of its error where that is larger; what machines and batches may change
 OF_ERROR = 0.01
@@ -87,7 +87,7 @@ def _sides(result: Result, fresh: Result) -> Iterator[str]:
 
 def _values(metrics: list[MetricResult], fresh: Result) -> Iterator[str]:
     for metric in metrics:
-        other = fresh.by_protocol.get(f"{metric.protocol} {metric.name}")
+        other = fresh.by_protocol.get(metric.key)
         name = f"{metric.name} ({metric.protocol})"
         if other is None:
             measured = ", ".join(fresh.by_protocol)

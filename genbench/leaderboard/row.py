@@ -11,7 +11,8 @@ from pathlib import Path
 from genbench.bench.table import Cell, averaged, likelihood_cells
 from genbench.comparison.comparable import difference_in_making
 from genbench.evaluation.result import MetricResult, Result
-from genbench.leaderboard.entry import CEILING, Costs, Entry
+from genbench.leaderboard.entry import Costs, Entry
+from genbench.leaderboard.submission import CEILING
 
 
 @dataclass(frozen=True, kw_only=True)

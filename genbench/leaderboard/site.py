@@ -3,7 +3,7 @@
 site/index.html                 the page; opens from a file, on a phone, without a network and without JavaScript
 site/leaderboard.json .csv .md .tex
 site/results/vae-seed0.json     a copy of every document that has a row
-site/reports/vae.html           where there is a report
+site/reports/vae.html           where reports are made: none is ever taken from a folder, it could hold anything
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from genbench.leaderboard.board import Column, Group, Score, Standing, make_grou
 from genbench.leaderboard.charts import charts
 from genbench.leaderboard.entry import find_entries
 from genbench.leaderboard.formats import Board
+from genbench.leaderboard.people import Opinion, heading, opinion
 from genbench.leaderboard.row import Row, make_rows
 from genbench.leaderboard.thumbnails import thumbnail
 from genbench.pages import page
@@ -54,13 +55,13 @@ def write_site(
 ) -> Site:
     """Everything below `paths` as a site in the folder `out`; what was there under these names is replaced.
 
-    by, like: see `make_groups`. report: makes the report of a run or a result, for every row that has none beside it.
+    by, like: see `make_groups`. report: makes the report of a run or a result, for every row.
     Raises DataError and UsageError before anything is written.
     """
     rows, notes = make_rows(find_entries(paths, besides=out))
     groups = make_groups(rows, by=by, like=like)
     slugs = _slugs(rows)
-    documents = {row.label: [f"results/{name}" for name in _copies(row, slugs[row.label])] for row in rows}
+    documents = _documents(rows, slugs)
     notes += _unrated(ratings, rows)
     made = datetime.now(UTC).date().isoformat()
     reports = {row.label: found for row in rows if (found := _report(row, slugs[row.label], out, report, notes))}
@@ -76,21 +77,34 @@ def write_site(
 
 def _slugs(rows: Sequence[Row]) -> dict[str, str]:
     """A file name for each label: small letters, digits and dashes."""
-    taken: dict[str, str] = {}
+    taken: set[str] = set()
+    slugs = {}
     for row in rows:
         plain = unicodedata.normalize("NFKD", row.label).encode("ascii", "ignore").decode().lower()
-        slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "row"
-        number = 1
-        while (own := slug if number == 1 else f"{slug}-{number}") in taken.values():
-            number += 1
-        taken[row.label] = own
-    return taken
+        slugs[row.label] = _free(re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "row", taken)
+    return slugs
 
 
-def _copies(row: Row, slug: str) -> list[str]:
-    if len(row.entries) == 1 and row.entries[0].seed is None:
-        return [f"{slug}.json"]
-    return [f"{slug}-seed{number if entry.seed is None else entry.seed}.json" for number, entry in enumerate(row.entries)]
+def _documents(rows: Sequence[Row], slugs: Mapping[str, str]) -> dict[str, list[str]]:
+    """By label, where the copy of each of its documents goes."""
+    taken: set[str] = set()
+
+    def place(row: Row, number: int, seed: int | None) -> str:
+        alone = len(row.entries) == 1 and seed is None
+        own = slugs[row.label] + ("" if alone else f"-seed{number if seed is None else seed}")
+        return f"results/{_free(own, taken)}.json"
+
+    return {row.label: [place(row, number, entry.seed) for number, entry in enumerate(row.entries)] for row in rows}
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """`name`, with a number where it is taken; it is taken then."""
+    own, number = name, 1
+    while own in taken:
+        number += 1
+        own = f"{name}-{number}"
+    taken.add(own)
+    return own
 
 
 def _unrated(ratings: Ratings | None, rows: Sequence[Row]) -> list[str]:
@@ -102,17 +116,13 @@ def _unrated(ratings: Ratings | None, rows: Sequence[Row]) -> list[str]:
 def _report(row: Row, slug: str, out: Path, make: Report | None, notes: list[str]) -> str | None:
     """The place of the row's report in the site, None where there is none."""
     name = f"reports/{slug}.html"
-    found = next((entry.report for entry in row.entries if entry.report is not None), None)
-    if found is not None:
-        write_atomic(out / name, found.read_bytes())
-        return name
     if make is None or row.first.result is None:
         return None
     try:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         make(row.first.document, out / name)
-    except GenbenchError as error:  # one row without a report is better than no page
-        notes.append(f"no report of {row.label}: {error.message}")
+    except Exception as error:  # documents are strangers': one row without a report is better than no page
+        notes.append(f"no report of {row.label}: {error.message if isinstance(error, GenbenchError) else repr(error)[:200]}")
         return None
     return name
 
@@ -136,6 +146,8 @@ def render(board: Board, reports: Mapping[str, str]) -> str:
         notes=board.notes,
         files=list(formats.FORMATS),
         rated=board.ratings,
+        human=heading(board.ratings).removesuffix(" ↑").capitalize() if board.ratings else "",
+        reports=bool(reports),
     )
 
 
@@ -167,11 +179,12 @@ def _head(id: str, text: str, title: str = "", *, first: str = "ascending", nume
 def _heads(board: Board, group: Group, *, pictures: bool) -> list[dict[str, Any]]:
     """`first`: the direction of the first click, which puts the best on top. Without an id nothing is sorted."""
     heads = [_head("rank", "rank", f"by {group.column.name}, with its interval"), _head("system", "system", numeric=False)]
-    heads += [_head("", "samples", numeric=False)] if pictures else []
-    heads += [_head("family", "family", numeric=False), *(_metric_head(column) for column in group.columns)]
+    first, *rest = [_metric_head(column) for column in group.columns]
+    samples = [_head("", "samples", numeric=False)] if pictures else []
+    heads += [first, *samples, _head("family", "family", numeric=False), *rest]
     if board.ratings is not None:
-        title = f"rating of {board.ratings.raters} people, {board.ratings.votes} votes, with its interval"
-        heads.append(_head("human", "human ↑", title, first="descending"))
+        title = f"{board.ratings.raters} people, {board.ratings.votes} votes, with its interval"
+        heads.append(_head("human", heading(board.ratings), title, first="descending"))
     for column in formats.plain_columns(group):
         heads.append(_head(column.id, column.name, column.title, numeric=column.name != "hardware"))
     seeds = _head("seeds", "seeds", "trained anew with another seed", first="descending")
@@ -194,16 +207,13 @@ def _cells(
 ) -> dict[str, Any]:
     row, rank = standing.row, standing.rank
     cells = [_cell("number", str(rank), rank.rank) if rank else _cell("number", "–", 0 if row.is_ceiling else None)]
-    cells.append(_cell("system", row.label, row.label.casefold(), url=row.first.url, licence=row.first.licence))
-    cells += [] if pictures is None else [_cell("picture", picture=pictures.get(row.label))]
-    cells.append(_cell("text", row.family, row.family.casefold()))
-    cells += [_score_cell(standing.scores.get(column.key), column) for column in group.columns]
+    about = {"url": row.first.url, "licence": row.first.licence, "report": reports.get(row.label)}
+    cells.append(_cell("system", row.label, row.label.casefold(), **about))
+    first, *rest = [_score_cell(standing.scores.get(column.key), column) for column in group.columns]
+    cells += [first, *([] if pictures is None else [_cell("picture", picture=pictures.get(row.label))])]
+    cells += [_cell("text", row.family, row.family.casefold()), *rest]
     if board.ratings is not None:
-        rated = formats.rating_of(board.ratings, row.label)
-        text = formats.human_text(board.ratings, row.label)
-        cells.append(
-            _cell("score", text, rated.rating if rated else None, tied=bool(rated and rated.tied_with_best), apart=None)
-        )
+        cells.append(_human_cell(opinion(board.ratings, row.label)))
     for column in formats.plain_columns(group):
         kind = "text" if column.name == "hardware" else "number"
         sort = column.text(row).casefold() if kind == "text" else column.number(row)
@@ -211,7 +221,7 @@ def _cells(
     count = None if row.is_ceiling else len(row.results)
     cells.append(_cell("seeds", formats.seeds_text(row), count, single=row.seeds == "1"))
     cells.append(_cell("number", row.made, row.made.replace("-", "")))
-    cells.append(_cell("links", links=_links(board, row, reports)))
+    cells.append(_cell("links", links=_links(board, row)))
     return {"label": row.label, "family": row.family, "ceiling": row.is_ceiling, "failed": False, "cells": cells}
 
 
@@ -222,12 +232,17 @@ def _score_cell(score: Score | None, column: Column) -> dict[str, Any]:
     return _cell("score", str(score.cell), None if score.apart else sort, tied=score.tied, apart=score.apart)
 
 
-def _links(board: Board, row: Row, reports: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(text, place) of the report and of every document."""
+def _human_cell(human: Opinion | None) -> dict[str, Any]:
+    if human is None:
+        return _cell("number", "–")
+    return _cell("score", human.text, human.value, tied=human.tied, apart=None)
+
+
+def _links(board: Board, row: Row) -> list[tuple[str, str]]:
+    """(text, place) of every document."""
     places = board.documents.get(row.label, ())
     texts = ["JSON"] if len(places) == 1 else [f"JSON {number}" for number in range(1, len(places) + 1)]
-    report = [("report", reports[row.label])] if row.label in reports else []
-    return [*report, *zip(texts, places, strict=True)]
+    return list(zip(texts, places, strict=True))
 
 
 def _other(row: Row, reason: str, board: Board, reports: Mapping[str, str]) -> dict[str, Any]:
@@ -238,5 +253,6 @@ def _other(row: Row, reason: str, board: Board, reports: Mapping[str, str]) -> d
         "failed": bool(row.error),
         "reason": reason,
         "values": ", ".join(measured),
-        "links": _links(board, row, reports),
+        "report": reports.get(row.label),
+        "links": _links(board, row),
     }

@@ -24,16 +24,20 @@ sha256 = "..."
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from genbench.errors import DataError
+from genbench.errors import DataError, first_mistake
+from genbench.evaluation.influence import FILE as INFLUENCE
 from genbench.evaluation.result import Finite
 
 FILE = "submission.toml"
 MAX_BYTES = 2**16
+CEILING = "data"  # the family of real images, which are measured as if they were samples and take part in no rank
+SEEDS = range(-(2**63), 2**64)
 
 
 def _https(text: str) -> str:
@@ -42,10 +46,17 @@ def _https(text: str) -> str:
     return text
 
 
+def _ranked(family: str) -> str:
+    if family == CEILING:
+        raise ValueError(f"the family {CEILING!r} is that of real images, which have no rank")
+    return family
+
+
 Url = Annotated[str, Field(max_length=500), AfterValidator(_https)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Cost = Annotated[Finite, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**53)]
+Seed = Annotated[int, Field(ge=SEEDS[0], le=SEEDS[-1])]
 
 
 class _Table(BaseModel):
@@ -74,9 +85,9 @@ class Submission(_Table):
     url: Url
     licence: Text
     hardware: Text
-    family: Text = "other"
+    family: Annotated[Text, AfterValidator(_ranked)] = "other"
     parameters: Count | None = None
-    seeds: list[int] = Field(default=[0], min_length=1, max_length=100)
+    seeds: list[Seed] = Field(default=[0], min_length=1, max_length=100)
     training: Training | None = None
     sampling: Sampling | None = None
     images: Archive | None = None
@@ -89,21 +100,32 @@ class Submission(_Table):
             if path.stat().st_size > MAX_BYTES:
                 raise DataError("E-SUBMISSION", f"{path} is larger than any submission", hint=hint)
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataError("E-SUBMISSION", f"{path} cannot be read: {error}", hint=hint) from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "file"
-            raise DataError("E-SUBMISSION", f"{path}: {where}: {first['msg']}", hint=hint) from error
+            raise DataError("E-SUBMISSION", f"{path}: {first_mistake(error, 'file')}", hint=hint) from error
+        except (OSError, ValueError, RecursionError) as error:  # also of numbers with thousands of digits
+            raise DataError("E-SUBMISSION", f"{path} cannot be read: {error}", hint=hint) from error
 
     def documents(self, folder: Path) -> list[Path]:
         """The results in the order of `seeds`: result.json itself, or those of the folders below in the order of their names.
 
-        Raises DataError where there are more or fewer than seeds.
+        Raises DataError where there are more or fewer than seeds, and for a link that leads out of the folder.
         """
         own = folder / "result.json"
         found = [own] if own.is_file() else sorted(folder.glob("*/result.json"))
         if len(found) != len(self.seeds):
             what = f"{folder / FILE} names {len(self.seeds)} seeds, and there are {len(found)} results"
             raise DataError("E-SUBMISSION", what, hint="put one result.json per seed, each in a folder of its own")
+        check_links([folder / FILE, *found, *(path.with_name(INFLUENCE) for path in found)], folder)
         return found
+
+
+def check_links(paths: Iterable[Path], root: Path) -> None:
+    """Raises DataError for the first path that leads out of `root`."""
+    for path in paths:
+        if not within(path, root):
+            raise DataError("E-LINK", f"{path} leads out of {root}", hint="put a copy in the place of the link")
+
+
+def within(path: Path, root: Path) -> bool:
+    """Whether what `path` leads to, through links as well, lies below `root`."""
+    return path.resolve().is_relative_to(root.resolve())

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genbench.leaderboard.row import Row
+from genbench.leaderboard.submission import within
 from genbench.pages.pictures import Picture, of_image
 
 if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 64 * 2**20
 SIDE = 320  # pixels; shown small, and whole when asked for
@@ -37,7 +39,7 @@ def _grid(folder: Path, alt: str) -> Picture | None:
     """The first images of a folder by name, in rows."""
     from PIL import Image
 
-    names = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+    names = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and within(path, folder))
     tiles = [image for path in names[: TILES**2] if (image := _open(path)) is not None]
     if not tiles:
         return None
@@ -54,7 +56,7 @@ def _open(path: Path) -> Image.Image | None:
     from PIL import Image
 
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -136,6 +136,7 @@ def _accuracy(right: Tensor, group: Tensor, n_real: int) -> Estimate:
     se_guessing = (1 + SHARED) ** 0.5 * spread((of_real - 0.5) / 2, (of_fake - 0.5) / 2)
     independent = min(float(len(right)), value * (1 - value) / se**2) if se > 0 else len(right)
     above = (0.5 - value) / se_guessing if se_guessing > 0 else 0.0
+    both = bool(torch.isin(group[:n_real], group[n_real:]).any())  # copies, whose answers no influence of a side alone tells
     return Estimate(
         value=value,
         se=se,
@@ -149,7 +150,7 @@ def _accuracy(right: Tensor, group: Tensor, n_real: int) -> Estimate:
             "real": float(of_real.mean()),
             "fake": float(of_fake.mean()),
         },
-        influence=Influence(fake=pull_fake, real=pull_real),
+        influence=None if both else Influence(fake=pull_fake, real=pull_real),
     )
 
 

@@ -25,6 +25,12 @@ def one_line(text: str) -> str:
     return "".join(_spelt(character) if _steers(character) else character for character in text)
 
 
+def log_line(text: str) -> str:
+    """One line of a log in which services of continuous integration find no command: GitHub has "##[" and "::" at the start."""
+    text = one_line(text).replace("##[", "## [")
+    return f"·{text}" if text.lstrip().startswith("::") else text
+
+
 def csv_cell(text: str) -> str:
     """Text for a cell: what a spreadsheet would take for a formula begins with an apostrophe. `csv` does the quoting."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

@@ -30,6 +30,7 @@ def render(template: Path, *, title: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["ticked"] = ticked
     style = "\n".join(_read(path) for path in (HERE / "frame.css", template.with_suffix(".css")))
     script = "\n".join(_read(path) for path in (HERE / "frame.js", template.with_suffix(".js")))
     return environment.get_template(template.name).render(
@@ -48,6 +49,16 @@ def data(thing: Any) -> Any:
 
     text = json.dumps(thing, ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def ticked(text: str) -> Any:
+    """Escaped text in which what stands between `backticks` is code."""
+    from markupsafe import Markup, escape
+
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one has no partner
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def _read(path: Path) -> str:

@@ -34,6 +34,17 @@ def picture(pixels: Any, *, alt: str, note: str = "", side: int = SIDE) -> Pictu
     return of_image(Image.fromarray(array[..., 0] if array.shape[2] == 1 else array), alt=alt, note=note, side=side)
 
 
+def enlarged(pixels: Any, side: int) -> Image.Image:
+    """uint8 (3, H, W) with its longer side at `side`: whole pixels where it is smaller, means where it is larger."""
+    import numpy as np
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(np.asarray(pixels, dtype=np.uint8).transpose(1, 2, 0)))
+    longer = max(image.size)
+    smooth = Image.Resampling.NEAREST if longer <= side else Image.Resampling.BOX
+    return image.resize((max(1, image.width * side // longer), max(1, image.height * side // longer)), smooth)
+
+
 def of_image(image: Image.Image, *, alt: str, note: str = "", side: int = SIDE) -> Picture:
     """The same of an image of Pillow."""
     from PIL import Image

@@ -54,6 +54,12 @@ def logarithmic(*axes: Any) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
+def bar(value: float, interval: tuple[float, float] | None) -> tuple[float, float]:
+    """How far an error bar goes below and above a value; nowhere on a side where the interval begins beyond it."""
+    low, high = interval or (value, value)
+    return max(0.0, value - low), max(0.0, high - value)
+
+
 def svg(figure: Figure, *, title: str, description: str) -> Any:
     """The drawing as markup for a page, with words for those who hear the page. Call it inside `drawing`."""
     from markupsafe import Markup, escape

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from torch import Tensor
 
 from genbench import catalog, images
 from genbench.bench import measure
 from genbench.bench.trained import open_run
 from genbench.data.dataset import Dataset, open_dataset
+from genbench.errors import DataError, first_mistake
 from genbench.evaluation import environment
+from genbench.evaluation.command import is_near
 from genbench.evaluation.evaluate import evaluate
 from genbench.evaluation.result import Result
-from genbench.report.source import Source
+from genbench.report.source import Source, config_of
 
 BY_HAND = 1000  # samples of a run that says no number
 METRICS = ("fd@tiny", "prdc@tiny")  # of a run that was never measured
+
+
+class Drawing(BaseModel):
+    """What of a run's config decides which samples are drawn."""
+
+    model_config = ConfigDict(strict=True)
+    data: str | None = None
+    dataset: str | None = None
+    image_size: PositiveInt | None = None
+    num_images: PositiveInt | None = None
+    threads: PositiveInt | None = None
+    seed: int = 0
+    knobs: dict[str, float] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +63,14 @@ class Drawn:
 def draw(source: Source, *, data: str | None, device: str) -> Drawn:
     """The samples behind a run's numbers; of the held-out data of a suite, the data themselves.
 
-    Raises what opening the run raises, such as DataError where its data are not there.
+    Raises what opening the run raises, such as DataError where its data are not there, or not near and not named by `data`.
     """
     assert source.folder is not None, "a run has a folder"
     config = source.config
+    if data is None:  # a user who names the data trusts the run
+        for recorded in (config, config_of(source.folder)):
+            _check(recorded)
+        _check_model(source.folder)
     if source.record is not None and source.record.family == "data":
         dataset = open_dataset(data or config["dataset"], image_size=config.get("image_size"))
         n = config.get("num_images") or len(dataset.test)
@@ -61,6 +82,29 @@ def draw(source: Source, *, data: str | None, device: str) -> Drawn:
     named = name in catalog.names("datasets") and size is None and not points
     reference = f"{name}/train" if named else dataset.train.images
     return Drawn(samples=samples.cpu(), dataset=dataset, points=points, reference=reference)
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    """Refuse what a stranger's run must not ask for."""
+    try:
+        drawing = Drawing.model_validate(config)
+    except ValidationError as error:
+        what = f"the run's config is not one that `genbench run` writes: {first_mistake(error)}"
+        raise DataError("E-RECORD", what, hint="run again, or leave pictures out with --no-pictures") from error
+    place = drawing.data or drawing.dataset
+    if place is not None and not is_near(place):
+        what = f"the run was trained on {place}, which is no known data set and does not lie below this folder"
+        raise DataError("E-NO-DATA", what, hint="say where the data are with --data")
+
+
+def _check_model(folder: Path) -> None:
+    try:
+        name = str(json.loads((folder / "model.json").read_text())["model"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return  # opening it says what is wrong
+    if name not in catalog.names("models"):
+        hint = "name its data with --data if you trust the run"
+        raise DataError("E-OUTSIDE", f"the model {name} is not one of genbench, and loading it runs its code", hint=hint)
 
 
 def _sampled(source: Source, folder: Path, data: str | None, device: str) -> tuple[Tensor, Dataset, str, int | None]:

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from genbench import catalog
+from genbench.comparison.comparable import same_images
 from genbench.data.labels import labels_of
 from genbench.errors import GenbenchError, IncomparableError
 from genbench.evaluation.extract import Execution, View, extract
@@ -65,9 +66,14 @@ def catalogued(metric: MetricResult) -> Metric | None:
 
 def main_distance(result: Result) -> MetricResult | None:
     """The first distance between distributions that has a value, else the first metric of the images' features with one."""
-    known = [(metric, catalogued(metric)) for metric in result.metrics if metric.value is not None]
-    kinds = [[metric for metric, entry in known if entry and entry.takes == takes] for takes in ("distributions", "features")]
-    return next((metric for kind in kinds for metric in kind), None)
+    of_features = None
+    for metric in result.metrics:
+        entry = None if metric.value is None else catalogued(metric)
+        if entry is not None and entry.takes == "distributions":
+            return metric
+        if entry is not None and entry.takes == "features" and of_features is None:
+            of_features = metric
+    return of_features
 
 
 def extract_features(
@@ -97,7 +103,7 @@ def extract_features(
     reference, training, real = None, None, None
     if ref is not None and result.reference is not None:
         resolved = resolve(ref, [(network, layer)], policy, execution)
-        if not _same(resolved.description, result.reference):
+        if not same_images(resolved.description, result.reference):
             raise other_images(resolved.description.name, resolved.description.digest, result.reference, "--ref")
         reference = resolved.features[network, layer]
         if _is_images(ref) and (asked or _is_cheap(result.reference)):
@@ -138,12 +144,6 @@ def _is_images(ref: Any) -> bool:
 def _is_cheap(reference: Reference) -> bool:
     """Features of images that were measured are in the cache; those behind statistics are not."""
     return reference.made == "images" or (reference.n is not None and reference.n <= SMALL)
-
-
-def _same(found: Reference, recorded: Reference) -> bool:
-    if found.digest is not None and recorded.digest is not None:
-        return found.digest == recorded.digest
-    return found.sha256 is not None and found.sha256 == recorded.sha256
 
 
 def _classes(spec: Any, pictures: Pictures) -> list[str] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genbench import seeding
-from genbench.estimate import Better
+from genbench.estimate import worse_sign
 from genbench.evaluation.result import MetricResult, Result
 from genbench.pages.pictures import Picture, picture
 from genbench.report.headline import percent, significant
@@ -36,6 +36,7 @@ def random_rows(n: int, seed: int) -> list[int]:
 
 
 def drawn_shelf(pictures: Pictures, seed: int, side: int) -> Shelf:
+    """Images that the seed draws, in that order."""
     n = len(pictures.rows)
     rows = random_rows(n, seed)
     return Shelf(
@@ -54,7 +55,7 @@ def pull_of(result: Result, metric: MetricResult) -> NDArray | None:
     """(n,) how much each image pulls at the value, by row; None where nobody kept it."""
     import numpy as np
 
-    found = result.influence.get(f"{metric.protocol} {metric.name}")
+    found = result.influence.get(metric.key)
     return None if found is None else np.asarray(found.fake, dtype=np.float64)
 
 
@@ -62,15 +63,9 @@ def extremes(pull: NDArray, metric: MetricResult) -> tuple[list[int], list[int]]
     """The rows that make the value worst, the worst first, and those that make it best, the best first."""
     import numpy as np
 
-    order = np.argsort(pull * _worse_is(metric), kind="stable")
+    order = np.argsort(pull * worse_sign(metric.value or 0.0, metric.better), kind="stable")
     rows = [int(row) for row in order]
     return rows[::-1][:EXTREMES], rows[:EXTREMES]
-
-
-def _worse_is(metric: MetricResult) -> float:
-    """The sign of a pull that makes the value worse."""
-    signs: dict[Better, float] = {"lower": 1.0, "higher": -1.0, "zero": 1.0 if (metric.value or 0.0) >= 0 else -1.0}
-    return signs[metric.better]
 
 
 def influence_shelves(pictures: Pictures, pull: NDArray, metric: MetricResult, side: int) -> list[Shelf]:
@@ -123,7 +118,7 @@ def _share(pull: NDArray, metric: MetricResult) -> str:
     """How concentrated the bad pull is: a few images, or all of them a little."""
     import numpy as np
 
-    bad = np.sort(np.clip(pull * _worse_is(metric), 0, None))[::-1]
+    bad = np.sort(np.clip(pull * worse_sign(metric.value or 0.0, metric.better), 0, None))[::-1]
     if bad.sum() <= 0:
         return ""
     count = max(1, len(bad) // 20)

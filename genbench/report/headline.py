@@ -63,6 +63,7 @@ def numbers(source: Source) -> list[Number]:
 
 
 def of_metric(metric: MetricResult) -> Number:
+    """A metric of images, in words."""
     return Number(
         name=metric.short_name,
         arrow=ARROWS[metric.better],
@@ -82,6 +83,7 @@ def of_metric(metric: MetricResult) -> Number:
 
 
 def of_points(name: str, found: Measurement) -> Number:
+    """A measurement of points of the plane, or of another kind that has no protocol, in words."""
     interval = None if found.se is None else normal_interval(found.value, found.se)
     return Number(
         name=name,

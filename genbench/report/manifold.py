@@ -43,7 +43,7 @@ def _of_first_protocol(result: Result) -> list[MetricResult]:
 
 def _matching(other: Result, found: Sequence[MetricResult]) -> dict[str, MetricResult]:
     theirs = other.by_protocol
-    pairs = {metric.name: theirs.get(f"{metric.protocol} {metric.name}") for metric in found}
+    pairs = {metric.name: theirs.get(metric.key) for metric in found}
     return {name: metric for name, metric in pairs.items() if metric and metric.value is not None and metric.n == found[0].n}
 
 
@@ -74,13 +74,12 @@ def _dots(found: Sequence[MetricResult], beside: Mapping[str, Mapping[str, Metri
 
 def _errorbar(axes: Any, number: int, label: str, known: Sequence[tuple[float, MetricResult]]) -> None:
     values = [float(metric) for _, metric in known]
-    low = [value - metric.ci[0] if metric.ci else 0.0 for value, (_, metric) in zip(values, known, strict=True)]
-    high = [metric.ci[1] - value if metric.ci else 0.0 for value, (_, metric) in zip(values, known, strict=True)]
+    bars = [plots.bar(float(metric), metric.ci) for _, metric in known]
     filled = plots.COLOURS[number] if number == 0 else plots.PAPER
     axes.errorbar(
         values,
         [place for place, _ in known],
-        xerr=[low, high],
+        xerr=[[low for low, _ in bars], [high for _, high in bars]],
         fmt=plots.MARKERS[number],
         color=plots.COLOURS[number],
         markerfacecolor=filled,
@@ -97,7 +96,7 @@ def _plane(own: Mapping[str, MetricResult], beside: Mapping[str, Mapping[str, Me
     with plots.drawing(3.6, 3.4) as (figure, axes):
         for number, (label, metrics) in enumerate(systems.items()):
             x, y = metrics["recall"], metrics["precision"]
-            bars = [[[float(m) - m.ci[0]], [m.ci[1] - float(m)]] if m.ci else None for m in (x, y)]
+            bars = [[[end] for end in plots.bar(float(m), m.ci)] if m.ci else None for m in (x, y)]
             filled = plots.COLOURS[number] if number == 0 else plots.PAPER
             axes.errorbar(
                 [float(x)],

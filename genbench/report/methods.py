@@ -35,6 +35,8 @@ class Cited:
 
 @dataclass(frozen=True, kw_only=True)
 class Methods:
+    """A paragraph for a paper; what it cites, each with the metrics that it is for, and as BibTeX."""
+
     paragraph: str
     sources: tuple[Cited, ...]
     bibtex: str

@@ -31,6 +31,8 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Nearest:
+    """Lines of images drawn by the seed, and of those closest to the training set; median ratio and copies in words."""
+
     drawn: tuple[Line, ...]
     closest: tuple[Line, ...]
     seed: int

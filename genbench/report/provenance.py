@@ -143,8 +143,14 @@ def suite_toml(label: str, config: Mapping[str, Any]) -> str:
     lines = [f"title = {_toml(label)}", *_assignments("", shared), f"seeds = [{config.get('seed', 0)}]", budget]
     lines += ["", "[[entries]]", f"model = {_toml(config.get('model'))}", f"label = {_toml(label)}"]
     for table in ("args", "recipe", "knobs"):
-        lines += _assignments(f"{table}.", config.get(table) or {})
+        lines += _assignments(f"{table}.", _table(config, table))
     return "\n".join(lines)
+
+
+def _table(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Of a config that may be a stranger's."""
+    found = config.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _assignments(prefix: str, values: Mapping[str, Any]) -> list[str]:
@@ -162,7 +168,7 @@ def _training(config: Mapping[str, Any]) -> str:
     words += [f"--{unit}", amount] if unit in ("seconds", "steps", "images") else []
     words += ["--seed", str(config.get("seed", 0))]
     words += ["--image-size", str(config["image_size"])] if config.get("image_size") else []
-    for key, value in (config.get("args") or {}).items():
+    for key, value in _table(config, "args").items():
         words += ["--set", f"args.{key}={_toml(value)}"]
     return shlex.join([*words, "-o", "run"])
 

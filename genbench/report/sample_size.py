@@ -10,6 +10,7 @@ import numpy as np
 from genbench.estimate import Estimate, format_value
 from genbench.evaluation.result import MetricResult
 from genbench.metrics import fid_infinity
+from genbench.metrics.base import FeatureSet
 from genbench.metrics.fid_infinity import Points
 from genbench.pages import plots
 from genbench.report.features import Features
@@ -33,8 +34,6 @@ def curve(features: Features) -> Curve | str:
     """The fit of `fid_infinity` on these features; a sentence where there is none."""
     assert features.reference is not None, "its caller has asked"
     metric = features.metric
-    from genbench.metrics.base import FeatureSet
-
     estimate, points = fid_infinity.extrapolated(real=features.reference, fake=FeatureSet(features=features.fake))
     if points is None or estimate.value is None:
         return f"{metric.short_name} cannot be extrapolated: {estimate.reason}"
@@ -104,7 +103,7 @@ def _apart(numbers: list[int], right: float) -> list[int]:
 
 def _with_interval(axes: Any, x: float, value: float | None, ci: tuple[float, float] | None, number: int, label: str) -> None:
     assert value is not None, "a point that is drawn has a value"
-    bars = [[value - ci[0]], [ci[1] - value]] if ci else None
+    bars = [[end] for end in plots.bar(value, ci)] if ci else None
     axes.errorbar(
         [x],
         [value],

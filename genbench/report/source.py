@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genbench.bench.record import Quality, Record
+from genbench.bench.record import Quality, Record, opened
 from genbench.errors import DataError, UsageError
-from genbench.evaluation.result import Result
+from genbench.evaluation.result import DOCUMENT, Result, document_at
 
 NAMED = 10  # runs that an error lists at most
 HINT = "give the folder or result.json of `genbench evaluate -o`, or the folder of one run"
@@ -41,23 +41,24 @@ def open_source(source: Result | str | Path) -> Source:
     """A result, the path of one, or the folder of a run. Raises DataError for anything else, UsageError for several runs."""
     if isinstance(source, Result):
         return Source(result=source)
-    path = Path(source).expanduser()
-    folder, document = (path, path / "result.json") if path.is_dir() else (path.parent, path)
-    if document.is_file():
-        if b'"genbench.run/' in document.read_bytes()[:200]:
-            record = Record.load(folder)
-            result = record.final.evaluation if record.final else None
-            return Source(result=result, record=record, config=record.config, folder=folder)
-        return Source(result=Result.load(document))
-    if (folder / "model.json").is_file() and path.is_dir():
-        return Source(result=None, config=_config(folder), folder=folder)
+    path, document = Path(source).expanduser(), document_at(source)
+    found = opened(document)
+    if isinstance(found, Record):
+        result = found.final.evaluation if found.final else None
+        folder = document.parent if document.name == DOCUMENT else None  # beside another name lies what is of another run
+        return Source(result=result, record=found, config=found.config, folder=folder)
+    if found is not None or document.is_file():
+        return Source(result=found or Result.load(document))
+    if path.is_dir() and (path / "model.json").is_file():
+        return Source(result=None, config=config_of(path), folder=path)
     raise _no_source(path)
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def config_of(folder: Path) -> dict[str, Any]:
+    """What a run was asked for, as its folder says; empty where it does not."""
     try:
         return dict(json.loads((folder / "config.json").read_text()))
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError, RecursionError):
         return {}
 
 

@@ -6,14 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 from genbench import catalog
 from genbench.bench.diagnose import usual
+from genbench.bench.record import Value
 from genbench.bench.sweep import Curve, traded
-from genbench.estimate import ARROWS, normal_interval
+from genbench.estimate import ARROWS, Better, normal_interval
 from genbench.pages import plots
 from genbench.training.log import read_log
 
@@ -55,8 +57,11 @@ class Finding:
     advice: str
 
 
-def training(folder: Path) -> Training | None:
-    """The curves of a run's log; None where there is none."""
+def training(folder: Path, measured: Mapping[str, Value] = MappingProxyType({})) -> Training | None:
+    """The curves of a run's log; None where there is none.
+
+    measured: the run's metrics, of which the first is what `genbench run` validates by.
+    """
     lines = read_log(folder)
     series: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for line in lines:
@@ -67,12 +72,21 @@ def training(folder: Path) -> Training | None:
     if not drawn:
         return None
     several = len({stage for (stage, _), _ in drawn}) > 1
-    panels = [(f"{stage}: {name}" if several else name, points) for (stage, name), points in drawn]
+    names = {"validation": _validation(measured)}
+    panels = [(f"{stage + ': ' if several else ''}{names.get(name, name)}", points) for (stage, name), points in drawn]
     return Training(
         figures=tuple(_panel(name, points) for name, points in panels[:MOST_PANELS]),
         lines=len(lines),
         hidden=", ".join(name for name, _ in panels[MOST_PANELS:]),
     )
+
+
+def _validation(measured: Mapping[str, Value]) -> str:
+    """What the number of a validation is: the first metric, turned so that lower is better."""
+    for name, found in measured.items():
+        turned: dict[Better, str] = {"lower": name, "higher": f"−{name}", "zero": f"|{name}|"}
+        return f"validation: {turned[found.better]} ↓"
+    return "validation"
 
 
 def _panel(name: str, points: Sequence[tuple[float, float]]) -> Any:

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genbench import __version__, catalog, files
-from genbench.errors import DataError, GenbenchError, IncomparableError, SetupError, UsageError
-from genbench.evaluation.extract import Execution, Progress, quiet
+from genbench.bench.table import likelihood_cells
+from genbench.errors import UsageError
+from genbench.evaluation.extract import Progress, quiet
 from genbench.evaluation.plan import prepare_execution
 from genbench.evaluation.result import MetricResult, Result
 from genbench.pages.escape import one_line
 from genbench.pages.page import render
 from genbench.pages.pictures import SIDE
 from genbench.report import classes, gallery, headline, manifold, methods, nearest, provenance, sample_size, spectrum, training
-from genbench.report.drawn import Drawn, draw
-from genbench.report.features import Features, extract_features, main_distance
+from genbench.report.features import main_distance
 from genbench.report.points import cloud
-from genbench.report.reopen import Pictures, open_measured, policy_of, recorded_sides
+from genbench.report.reopen import Pictures
+from genbench.report.seen import Asked, Seen, see
 from genbench.report.source import Source, open_source
 
 TEMPLATE = Path(__file__).with_name("report.html")
 LIMIT = 5 * 10**6  # bytes of a page that mail and previews still take
 SIDES = (SIDE, 96, 64)  # pixels of the pictures, smaller where the page would be larger than that
-
-
-@dataclass(kw_only=True)
-class Seen:
-    """What could be opened again. left_out: section -> a sentence on why it is not there, and what to pass."""
-
-    result: Result | None
-    pictures: Pictures | None = None
-    features: Features | None = None
-    drawn: Drawn | None = None
-    again: str = ""
-    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def write_report(
@@ -70,8 +58,16 @@ def write_report(
     """
     found = open_source(source)
     _check_options(found, images, ref, data)
-    execution = prepare_execution(device, batch_size, workers, progress)
-    seen = _seen(found, images, ref, data, Path(weights) if weights else None, pictures, device, execution)
+    asked = Asked(
+        images=images,
+        ref=ref,
+        data=data,
+        pictures=pictures,
+        weights=Path(weights) if weights else None,
+        device=device,
+        execution=prepare_execution(device, batch_size, workers, progress),
+    )
+    seen = see(found, asked)
     progress("report", 0, 1)
     text = _fitting(lambda side: _page(found, seen, seed, side))
     files.write_atomic(Path(out), text)
@@ -97,105 +93,6 @@ def _fitting(page: Callable[[int], str]) -> str:
         if len(text.encode()) < LIMIT:
             break
     return text
-
-
-def _seen(
-    source: Source,
-    images: Any,
-    ref: Any,
-    data: str | None,
-    weights: Path | None,
-    wanted: bool,
-    device: str,
-    execution: Execution,
-) -> Seen:
-    seen = Seen(result=source.result)
-    if not wanted:
-        seen.left_out["pictures"] = "No pictures were asked for (--no-pictures)."
-    elif source.record is not None and source.record.error:
-        seen.left_out["pictures"] = "The run failed, so there are no samples."
-    elif source.folder is None:
-        _see_images(seen, images, ref, weights, execution)
-    else:
-        _see_samples(seen, source, data, weights, device, execution)
-    return seen
-
-
-def _see_images(seen: Seen, images: Any, ref: Any, weights: Path | None, execution: Execution) -> None:
-    """The images of a result, from where the user or the document says."""
-    result = seen.result
-    assert result is not None, "a result that is no run"
-    recorded, recorded_ref, policy = recorded_sides(result)
-    spec = images if images is not None else recorded
-    if spec is None:
-        seen.left_out["pictures"] = f"The images ({result.subject.name}) are not where this was written: pass --images PATH."
-        return
-    try:
-        seen.pictures = open_measured(spec, result.subject, policy, execution, option="--images")
-    except SetupError as error:
-        if images is not None:
-            raise
-        seen.left_out["pictures"] = _reason(error)
-        return
-    beside = ref if ref is not None else recorded_ref
-    asked = ref is not None
-    _see_features(seen, result, beside, asked=asked, spec=spec, weights=weights, execution=execution)
-
-
-def _see_samples(seen: Seen, source: Source, data: str | None, weights: Path | None, device: str, execution: Execution) -> None:
-    """The samples of a run, drawn again."""
-    if not source.has_model and (source.record is None or source.record.family != "data"):
-        seen.left_out["pictures"] = "The run's folder holds no model to draw samples from."
-        return
-    execution.progress("drawing the samples again", 0, 1)
-    try:
-        seen.drawn = draw(source, data=data, device=device)
-    except (DataError, SetupError) as error:
-        if data is not None:
-            raise
-        seen.left_out["pictures"] = _reason(error)
-        return
-    if seen.drawn.points:
-        return
-    if seen.result is None:
-        seen.result = seen.drawn.evaluate(device)
-        seen.again = f"Nobody had measured this run: {seen.result.subject.n:,} samples were drawn and measured for this page."
-    result = seen.result
-    pixels = seen.drawn.pixels
-    try:
-        seen.pictures = open_measured(pixels, result.subject, policy_of({}), execution, option="--data")
-    except DataError as error:
-        if error.code != "E-OTHER-IMAGES":
-            raise
-        seen.left_out["pictures"] = (
-            "The model's samples here are not, to the last bit, those that were measured: another device, number of threads or "
-            "version of torch rounds otherwise. Write the report where the run was made."
-        )
-        return
-    _see_features(seen, result, seen.drawn.reference, asked=True, spec=pixels, weights=weights, execution=execution)
-
-
-def _see_features(
-    seen: Seen, result: Result, ref: Any, *, asked: bool, spec: Any, weights: Path | None, execution: Execution
-) -> None:
-    metric = main_distance(result)
-    if metric is None or seen.pictures is None:
-        seen.left_out["distance"] = "No metric here compares features of known networks, such as fd@tiny or fid."
-        return
-    try:
-        seen.features = extract_features(
-            result, metric, seen.pictures, ref, asked=asked, spec=spec, weights=weights, execution=execution
-        )
-    except (IncomparableError, SetupError, UsageError) as error:  # the network is not here as it was
-        if weights is not None:
-            raise
-        seen.left_out["distance"] = _reason(error)
-
-
-def _reason(error: GenbenchError) -> str:
-    return f"{error.message[0].upper()}{error.message[1:]}." + (
-        f" {error.hint[0].upper()}{error.hint[1:]}." if error.hint else ""
-    )
 
 
 def _page(source: Source, seen: Seen, seed: int, side: int) -> str:
@@ -224,7 +121,7 @@ def _page(source: Source, seen: Seen, seed: int, side: int) -> str:
         curve=_curve(seen),
         spectrum=_spectrum(seen),
         classes=_classes(seen),
-        training=training.training(folder) if folder else None,
+        training=training.training(folder, record.final.values() if record and record.final else {}) if folder else None,
         knobs=training.knobs(folder) if folder else [],
         findings=training.findings(record.diagnostics) if record else [],
         unknown=", ".join(name for name, value in record.diagnostics.items() if value is None) if record else "",
@@ -332,9 +229,10 @@ def _likelihood(source: Source) -> str:
     if source.record is None or source.record.likelihood is None:
         return ""
     found = source.record.likelihood
-    number = headline.of_points(found.kind, found.measured)
-    about = f"{number.direction}; {found.kind}; {number.n} test images"
-    return f"{number.value} {found.unit} ({about}" + (f"; 95 % interval {number.interval})" if number.interval else ")")
+    ((column, cell),) = likelihood_cells([found]).items()
+    number = headline.of_points(column, found.measured)
+    about = f"{column}; {number.direction}; {number.n} test images"
+    return f"{cell} ({about}" + (f"; 95 % interval {number.interval})" if number.interval else ")")
 
 
 def _copies(pictures: Pictures | None) -> list[str]:

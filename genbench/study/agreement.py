@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.estimate import student_interval
+from genbench.estimate import LEVEL, student_interval
 from genbench.study.ratings import Agreement
 from genbench.study.votes import Vote
 
@@ -20,28 +20,28 @@ Array = NDArray[Any]
 FIRST, SECOND, TIE = range(3)
 
 
-def agreement(votes: Sequence[Vote]) -> Agreement:
+def agreement(votes: Sequence[Vote], *, level: float = LEVEL) -> Agreement:
     """Of all votes, on the questions that at least two people answered; with the jackknife's interval over questions.
 
     Which of a question's images is the first is arbitrary, so every question counts both ways round: votes at random have an
     alpha of 0 whichever systems they are about, and unanimous votes 1.
     """
-    counts = np.array([row for row in counts_of(votes) if row.sum() > 1], dtype=float).reshape(-1, 3)
+    counts = np.array([row for row in counts_of(votes).values() if row.sum() > 1], dtype=float).reshape(-1, 3)
     majority = [share for _, share in of_raters(votes)]
     mean = float(np.mean(majority)) if majority else None
     k = len(counts)
     if k < 2:
         reason = "no two questions were answered by several people"
         return Agreement(alpha=None, alpha_ci=None, majority=mean, questions=k, reason=reason)
-    disputes = 2 * disputes_of(counts)
-    values = counts + counts[:, [SECOND, FIRST, TIE]]
-    alpha = float(_alpha(disputes.sum(), values.sum(axis=0)))
-    if np.isnan(alpha):
+    turned = counts[:, [SECOND, FIRST, TIE]]
+    alpha = nominal_alpha(np.concatenate([counts, turned]))
+    if alpha is None:
         return Agreement(alpha=None, alpha_ci=None, majority=mean, questions=k, reason="every vote is a tie")
+    disputes, values = 2 * disputes_of(counts), counts + turned
     without = _alpha(disputes.sum() - disputes, values.sum(axis=0) - values)
     without = np.where(np.isnan(without), alpha, without)
     se = float(((without - without.mean()) ** 2).sum() * (k - 1) / k) ** 0.5
-    low, high = student_interval(alpha, se, k - 1)
+    low, high = student_interval(alpha, se, k - 1, level)
     return Agreement(alpha=alpha, alpha_ci=(low, min(1.0, high)), majority=mean, questions=k)
 
 
@@ -65,19 +65,17 @@ def _alpha(disputes: Array, values: Array) -> Array:
     return np.where(expected > 0, 1 - disputes / np.where(expected > 0, expected, 1), np.nan)
 
 
-def counts_of(votes: Sequence[Vote]) -> Iterator[Array]:
-    """Of each question, how many prefer its first image, its second one, neither: (3,)."""
+def counts_of(votes: Sequence[Vote]) -> dict[str, Array]:
+    """By question, how many prefer its first image, its second one, neither: (3,)."""
     found: dict[str, Array] = {}
     for vote in votes:
         found.setdefault(vote.question, np.zeros(3, dtype=np.int64))[answer(vote)] += 1
-    yield from found.values()
+    return found
 
 
 def of_raters(votes: Sequence[Vote]) -> Iterator[tuple[str, float]]:
     """Of each rater, the share of votes that agree with the majority of the others; ties and votes without one left out."""
-    totals: dict[str, Array] = {}
-    for vote in votes:
-        totals.setdefault(vote.question, np.zeros(3, dtype=np.int64))[answer(vote)] += 1
+    totals = counts_of(votes)
     agreed: dict[str, list[bool]] = {}
     for vote in votes:
         own = answer(vote)

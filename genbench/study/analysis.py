@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from genbench.comparison.difference import NORMAL, quantile
 from genbench.comparison.ranks import Rank, ranks_of
 from genbench.errors import DataError, IncomparableError, Warned
 from genbench.estimate import LEVEL, student_interval
@@ -79,7 +78,7 @@ def analyze(
         pairs=pairs,
         intransitive=_intransitive(pairs),
         position=position,
-        agreement=agreement(kept),
+        agreement=agreement(kept, level=level),
         prompts=_prompts(kept) if kind == "text_match" else [],
         people=people,
         alignments=alignments,
@@ -121,7 +120,7 @@ def _preferences(votes: Sequence[Vote], clusters: Clusters, level: float) -> tup
         return unrated, [Warned("W-UNCONNECTED", reason)]
     fit = bradley_terry.fit(left, right, scores, len(names), clusters)
     freedom = max(1, clusters.number - 1)
-    standing = ranks_of(-fit.ratings, _for_few(fit.covariance, freedom, level), alpha=1 - level)
+    standing = ranks_of(-fit.ratings, fit.covariance, freedom=freedom, alpha=1 - level)
     rated = []
     for index, name in enumerate(names):
         rating, se = float(fit.ratings[index]), float(fit.covariance[index, index]) ** 0.5
@@ -144,11 +143,6 @@ def _preferences(votes: Sequence[Vote], clusters: Clusters, level: float) -> tup
 def _scores(votes: Sequence[Vote]) -> Array:
     """(N,) of the left side."""
     return np.array([{"left": 1.0, "right": 0.0, "tie": 0.5}[vote.choice] for vote in votes])
-
-
-def _for_few(covariance: Array, freedom: int, level: float) -> Array:
-    """Wider, so that a test with the normal distribution is one with Student's."""
-    return covariance * (quantile(0.5 + level / 2, freedom) / NORMAL.inv_cdf(0.5 + level / 2)) ** 2
 
 
 def _bounds(names: Sequence[str], wins: Array) -> list[Warned]:
@@ -235,7 +229,7 @@ def _fooling(votes: Sequence[Vote], clusters: Clusters, margin: float, level: fl
     # Where everybody or nobody is fooled there is no spread; four votes more, half of them fooled, have some (Agresti-Coull).
     some = (shares * counts + 2) / (counts + 4)
     covariance = at_least(covariance, np.diag(some * (1 - some) / counts))
-    standing = ranks_of(-shares, _for_few(covariance, max(1, clusters.number - 1), level), alpha=1 - level)
+    standing = ranks_of(-shares, covariance, freedom=max(1, clusters.number - 1), alpha=1 - level)
     rated = []
     for index, name in enumerate(names):
         chosen = generated == name

@@ -5,8 +5,8 @@ of its own, so that a preference for it changes no rating. Where a system never 
 (Ford 1957), and half a win and half a loss against a system of rating 0 are added to every system.
 
 Source: Bradley and Terry 1952, Rank analysis of incomplete block designs; the side is Davidson and Beaver 1977, Extending the
-Bradley-Terry model to incorporate within-pair order effects, equation 2.1. Without ties, without the side's effect, equal to
-choix 0.4.1 (tests/parity/test_choix_parity.py).
+Bradley-Terry model to incorporate within-pair order effects, equation 2.1. Without ties, on votes that prefer neither side,
+equal to choix 0.4.1 (tests/parity/test_choix_parity.py).
 """
 
 from __future__ import annotations
@@ -38,18 +38,17 @@ class Strengths:
     bounded: bool
 
 
-def fit(left: Array, right: Array, scores: Array, systems: int, clusters: Clusters, *, side: bool = True) -> Strengths:
+def fit(left: Array, right: Array, scores: Array, systems: int, clusters: Clusters) -> Strengths:
     """Ratings of so many systems from N votes.
 
     left, right: (N,) integers, the systems on either side; scores: (N,) 1 where the left one is preferred, 0 the right one,
-    0.5 for a tie. side: whether to estimate a preference for one side, or to take it for none. The systems must be connected
-    by votes: `groups(win_matrix(...), strong=False)` is one group.
+    0.5 for a tie. The systems must be connected by votes: `groups(win_matrix(...), strong=False)` is one group.
     """
     n = len(scores)
     design = np.zeros((n, systems + 1))
     design[np.arange(n), left] += 1.0
     design[np.arange(n), right] -= 1.0
-    design[:, -1] = 1.0 if side else 0.0
+    design[:, -1] = 1.0
     prior = 0.0 if len(groups(win_matrix(left, right, scores, systems), strong=True)) == 1 else 1.0
     theta = _maximum(design, scores, prior)
     expected = _logistic(design @ theta)

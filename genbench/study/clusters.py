@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.comparison.difference import tail
-from genbench.estimate import LEVEL, clustered_share_interval, wilson_interval
+from genbench.comparison.difference import quantile, tail
+from genbench.estimate import LEVEL, wilson_interval
 from genbench.study.ratings import Share
 from genbench.study.votes import Vote
 
@@ -71,13 +71,14 @@ def at_least(covariance: Array, floor: Array) -> Array:
 def share_of(values: Array, clusters: Clusters, level: float = LEVEL, *, null: float | None = None) -> tuple[Share, float]:
     """The mean of (N,) values of 0, 0.5 or 1 with Wilson's interval for so many effective votes, and its standard error.
 
-    null: what to test against; the two-sided p is that of the score test, with Student's t for the number of groups.
+    null: what to test against; the two-sided p is that of the score test. Interval and test use Student's t for the number of
+    groups, so that p is below 1 - level exactly where the interval excludes null.
     """
     n, share = len(values), float(values.mean())
     groups = clusters.number
     se = float(clusters.covariance(((values - share) / n)[:, None])[0, 0]) ** 0.5
-    # One group has no spread at all, and then votes stand for themselves.
-    interval = clustered_share_interval(share, se, groups, level) if groups > 1 else wilson_interval(share, n, level)
+    students = quantile(0.5 + level / 2, max(1, groups - 1))
+    interval = wilson_interval(share, effective_votes(share, se, groups), quantile=students)
     p = None if null is None else min(1.0, 2 * min(score_test(share, se, groups, null, side) for side in (-1, 1)))
     return Share(value=share, ci=interval, n=n, p=p), se
 

@@ -1,253 +1,21 @@
 "use strict";
-// One page and two ways for answers to leave it: a server is sent each until it acknowledges it, or they are kept until somebody
-// saves them as a file. Everything that must survive a reload lies in the browser's storage, one entry for each answer, so that two
-// tabs of one rater cannot overwrite each other.
+// One page and two ways for answers to leave it: to_server.js sends each to a server until it is acknowledged, to_file.js keeps them
+// until somebody saves them as a file.
 
-const settings = JSON.parse(document.getElementById("settings").textContent);
 const AHEAD = 3; // questions whose images are fetched before they are asked
 const GRAINS = 32; // pixels; images up to this size are shown with their pixels, larger ones are smoothed
 
-const part = (id) => document.getElementById(id);
-const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-
-function random(bytes) {
-  const drawn = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(drawn, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-// The browser's storage, or memory where it is refused; keys are told apart by study.
-const shelf = {
-  root: `genbench/${settings.study}/`,
-  store: (() => {
-    try {
-      const store = window.localStorage;
-      store.setItem("genbench", "");
-      store.removeItem("genbench");
-      return store;
-    } catch {
-      return null;
-    }
-  })(),
-  memory: new Map(),
-  put(key, value) {
-    try {
-      if (this.store) return this.store.setItem(this.root + key, JSON.stringify(value));
-    } catch {
-      note("This browser has no room to keep answers: leave this page open until you have finished.");
-    }
-    this.memory.set(key, value);
-  },
-  get(key) {
-    if (this.memory.has(key)) return this.memory.get(key);
-    const text = this.store ? this.store.getItem(this.root + key) : null;
-    return text === null ? undefined : JSON.parse(text);
-  },
-  drop(key) {
-    this.memory.delete(key);
-    if (this.store) this.store.removeItem(this.root + key);
-  },
-  below(prefix) {
-    const stored = this.store ? Object.keys(this.store) : [];
-    const own = stored.filter((key) => key.startsWith(this.root)).map((key) => key.slice(this.root.length));
-    return [...new Set([...own, ...this.memory.keys()])].filter((key) => key.startsWith(prefix)).sort();
-  },
-};
-
-function note(text) {
-  part("note").textContent = text;
-  part("note").hidden = !text;
-}
-
-// Answers go to the server that showed the page.
-class ServerTransport {
-  constructor() {
-    this.sending = false;
-    this.stopped = false;
-    window.addEventListener("online", () => this.send());
-  }
-
-  async begin(rater) {
-    this.rater = rater;
-    const session = await this.fetched(`api/session?rater=${encodeURIComponent(rater)}`);
-    if (session === null) return null;
-    if (session.study !== settings.study) {
-      location.reload(); // the server has another study now, and another page for it
-      return null;
-    }
-    this.send();
-    const waiting = this.waiting().map((key) => shelf.get(key));
-    const own = waiting.filter((answer) => answer.rater === rater).map((answer) => answer.question);
-    return { turns: session.turns, answered: new Set([...session.answered, ...own]) };
-  }
-
-  // The JSON of an address, waiting for the server as long as it takes; null where it refuses for good.
-  async fetched(address, sent) {
-    for (let wait = 500; ; wait = Math.min(2 * wait, 5000)) {
-      try {
-        const response = await fetch(address, sent);
-        const content = await response.json();
-        if (response.ok) {
-          note("");
-          return content;
-        }
-        if (response.status < 500) {
-          note(`The study does not accept this: ${content.error}.`);
-          return null;
-        }
-      } catch {
-        // No network, or no server: it may come back.
-      }
-      const left = this.waiting().length;
-      note(`No connection. ${left ? "Your answers are kept here and sent" : "The study goes on"} as soon as it is back.`);
-      await sleep(wait);
-    }
-  }
-
-  image(name) {
-    return `images/${name}`;
-  }
-
-  waiting() {
-    return shelf.below("out/");
-  }
-
-  keep(answer) {
-    // The number in front keeps answers in order.
-    shelf.put(`out/${String(Date.now()).padStart(15, "0")}/${answer.id}`, { ...answer, study: settings.study });
-    this.send();
-  }
-
-  async send() {
-    if (this.sending || this.stopped) return;
-    this.sending = true;
-    for (let [key] = this.waiting(); key !== undefined; [key] = this.waiting()) {
-      const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(shelf.get(key)) };
-      if ((await this.fetched("api/votes", sent)) === null) {
-        this.stopped = true; // the answers stay here; nothing is thrown away that was not kept
-        break;
-      }
-      shelf.drop(key);
-    }
-    this.sending = false;
-    finished();
-  }
-
-  ended() {
-    const left = this.waiting().length;
-    part("stored").textContent = left ? `Sending the last ${left === 1 ? "answer" : `${left} answers`} …` : "All your answers are stored. You may close this page.";
-  }
-}
-
-// Answers stay in the browser and leave it as a file.
-class FileTransport {
-  constructor() {
-    const bytes = Uint8Array.from(atob(settings.key), (character) => character.charCodeAt(0));
-    this.key = JSON.parse(new TextDecoder().decode(bytes));
-    for (const id of ["save", "early"]) part(id).addEventListener("click", () => this.save());
-  }
-
-  async begin(rater) {
-    this.rater = rater;
-    this.turns = new Map(this.order(rater).map((turn) => [turn.id, turn]));
-    const answered = shelf.below(`vote/${rater}/`).map((key) => key.split("/")[2]);
-    return { turns: [...this.turns.values()], answered: new Set(answered) };
-  }
-
-  // As on the server: an order for each rater, and of the questions of one pair of systems half with the first on the left.
-  order(rater) {
-    const chance = stream(`${settings.study}/${rater}`);
-    const groups = new Map();
-    settings.questions.forEach((question, place) => {
-      const [a, , b, , , trial] = this.key[place];
-      const group = trial ? "" : JSON.stringify([a, b]);
-      groups.set(group, [...(groups.get(group) ?? []), place]);
-    });
-    const turns = [];
-    for (const places of groups.values()) {
-      const first = chance() < 0.5 ? 0 : 1;
-      shuffled(places, chance).forEach((place, number) => {
-        const { id, a, b, text } = settings.questions[place];
-        const flipped = (first + number) % 2 === 1;
-        turns.push({ id, place, flipped, left: flipped ? b : a, right: flipped ? a : b, text });
-      });
-    }
-    return shuffled(turns, chance);
-  }
-
-  image(number) {
-    return settings.images[number];
-  }
-
-  keep(answer) {
-    const { place, flipped, text } = this.turns.get(answer.question);
-    const [a, aName, b, bName, correct, trial] = this.key[place];
-    const [left, right] = flipped ? [b, a] : [a, b];
-    const [leftImage, rightImage] = flipped ? [bName, aName] : [aName, bName];
-    const key = `vote/${answer.rater}/${answer.question}`;
-    if (shelf.get(key) !== undefined) return; // answered in another tab
-    shelf.put(key, {
-      schema: "genbench.vote/1",
-      id: answer.id,
-      study: settings.study,
-      rater: answer.rater,
-      question: answer.question,
-      kind: settings.kind,
-      left,
-      right,
-      left_image: leftImage,
-      right_image: rightImage,
-      text,
-      choice: answer.choice,
-      correct: correct === null ? null : (correct === "b") === flipped ? "left" : "right",
-      catch: trial,
-      seconds: answer.seconds,
-      time: new Date().toISOString(),
-    });
-  }
-
-  // The file holds the votes of everybody who answered in this browser.
-  save() {
-    const votes = shelf.below("vote/").map((key) => shelf.get(key));
-    votes.sort((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
-    const lines = votes.map((vote) => `${JSON.stringify(vote)}\n`).join("");
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([lines], { type: "application/x-ndjson" }));
-    link.download = "votes.jsonl";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    part("status").textContent = `Saved ${votes.length} answers as votes.jsonl.`;
-  }
-
-  ended() {}
-}
-
-// Uniform numbers in [0, 1) that follow from a text: FNV-1a makes a state of it, and mulberry32 goes on from there.
-function stream(text) {
-  let state = 2166136261;
-  for (const character of text) state = Math.imul(state ^ character.codePointAt(0), 16777619);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-function shuffled(list, chance) {
-  const mixed = [...list];
-  for (let last = mixed.length - 1; last > 0; last -= 1) {
-    const other = Math.floor(chance() * (last + 1));
-    [mixed[last], mixed[other]] = [mixed[other], mixed[last]];
-  }
-  return mixed;
-}
-
-const transport = settings.served ? new ServerTransport() : new FileTransport();
+const transport = new Transport();
 const pictures = new Map(); // address -> promise of a decoded image
 const state = { rater: "", turns: [], total: 0, open: null, shownAt: 0, over: false };
 
+// The rater's name; null where the link gives one that the server would not take either.
 function identify() {
   const named = new URLSearchParams(location.search).get("rater");
+  if (named && !new RegExp(settings.rater).test(named)) {
+    note("The study does not accept the name in your link: up to 64 letters, digits, and . _ @ - may stand in it. Ask for another link.");
+    return null;
+  }
   if (named) {
     part("who").textContent = "the name in your link";
     return named;
@@ -408,4 +176,5 @@ part("next-rater").addEventListener("click", () => {
   if (location.search) location.assign(location.pathname); // a name in the link is the first person's
   else meet(rater);
 });
-meet(identify());
+const rater = identify();
+if (rater !== null) meet(rater);

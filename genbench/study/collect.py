@@ -10,11 +10,12 @@ from genbench.pages import page
 from genbench.study.document import Study
 
 TEMPLATE = Path(__file__).with_name("collect.html")
+RATER = r"^[A-Za-z0-9_.@-]{1,64}$"  # what a rater may be called, here and there
 
 
 def collect_page(study: Study, everything: Mapping[str, Any], *, served: bool) -> str:
     """The page of a study. everything: what a page that is not served holds besides, images and questions."""
-    known = {"served": served, "study": study.id, "kind": study.kind, "ties": study.ties}
+    known = {"study": study.id, "kind": study.kind, "ties": study.ties, "rater": RATER}
     return page.render(
         TEMPLATE,
         title=study.question,

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genbench.errors import DataError, UsageError
-from genbench.study.document import FILE, IMAGES, Question, Shown, Study, load_study
+from genbench.study.arguments import check_asked, check_free, check_images, refuse_another
+from genbench.study.document import IMAGES, Question, Shown, Study
 from genbench.study.exhibits import Pick, Sets
 from genbench.study.votes import REAL, Kind
 
@@ -36,7 +37,6 @@ QUESTION: Mapping[Kind, str] = {
     "text_match": "Which image matches the text better?",
 }
 QUESTIONS = 60  # about five minutes of a person
-MOST = 10_000
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ def new_study(
         ties: offer "I cannot decide".
     Raises UsageError for arguments that do not fit together, DataError for images that cannot be used.
     """
-    _check(kind, systems, real, captions, questions, catch, question, ties)
+    check_images(kind, systems, real, captions)
+    check_asked(kind, questions, catch, question, ties)
+    check_free(out)
     from genbench.data.base import Policy
 
-    _check_free(out)
     sets = _open({**systems, **({REAL: real} if kind == "two_alternative" else {})}, policy or Policy(), seed)
     matched = kind != "two_alternative" and all(len(_shared(sets, *pair)) for pair in combinations(systems, 2))
     if kind == "two_alternative":
@@ -100,94 +101,10 @@ def new_study(
         warnings=tuple(cautions),
     )
     study = study.model_copy(update={"id": study.fingerprint()})
-    _refuse_another(study, out)
+    refuse_another(study, out)
     sets.write(shown, out / IMAGES)
     study.save(out)  # last: a folder with it is complete
     return study
-
-
-def _check(
-    kind: Kind,
-    systems: Mapping[str, Any],
-    real: Any,
-    captions: Any,
-    questions: int | None,
-    catch: float,
-    question: str | None,
-    ties: bool,
-) -> None:
-    """Everything that can be refused before an image is read."""
-    if kind not in QUESTION:
-        hint = f"a study is one of: {', '.join(QUESTION)}"
-        raise UsageError("E-KIND", f"no kind of study is called {kind}", hint=hint)
-    least = 1 if kind == "two_alternative" else 2
-    if len(systems) < least:
-        hint = "name what is to be judged: ddpm=samples/ddpm gan=samples/gan"
-        raise UsageError(
-            "E-SYSTEMS", f"{len(systems)} systems, but a {_spoken(kind)} study compares {least} or more", hint=hint
-        )
-    for system in systems:
-        _check_name(system, kind)
-    if twice := _twice([*systems.values(), *([] if real is None else [real])]):
-        raise UsageError("E-SYSTEMS", f"{twice} is given twice", hint="a system cannot be compared with itself")
-    if (real is None) == (kind == "two_alternative"):
-        hint = "a two-alternative study needs --real, and no other kind takes it; another kind takes real images as a system"
-        raise UsageError("E-REAL", f"a {_spoken(kind)} study {'needs' if real is None else 'takes no'} real images", hint=hint)
-    if (captions is None) == (kind == "text_match"):
-        hint = "a text-match study needs --captions, and no other kind takes it"
-        raise UsageError(
-            "E-CAPTIONS", f"a {_spoken(kind)} study {'needs' if captions is None else 'takes no'} captions", hint=hint
-        )
-    if questions is not None and not 1 <= questions <= MOST:
-        raise UsageError("E-QUESTIONS", f"{questions} questions", hint=f"a study has between 1 and {MOST:,} questions")
-    if not 0 <= catch <= 1:
-        raise UsageError(
-            "E-CATCH", f"{catch} catch trials for each question", hint="--catch is a share from 0 to 1, such as 0.1"
-        )
-    if question is not None and not 0 < len(question.strip()) <= 300:
-        raise UsageError("E-QUESTION", f"a question of {len(question)} characters", hint="ask in 1 to 300 characters")
-    if ties and kind == "two_alternative":
-        hint = "leave --ties out: whoever cannot tell guesses, and that is what is measured"
-        raise UsageError("E-TIES", "one of the two images of a two-alternative study is real, so there is no tie", hint=hint)
-
-
-def _check_name(system: str, kind: Kind) -> None:
-    if not 0 < len(system) <= 200 or not system.isprintable():
-        hint = "name systems in 1 to 200 characters, without line breaks"
-        raise UsageError("E-SYSTEMS", f"a system is called {system[:200]!r}", hint=hint)
-    if system == REAL and kind == "two_alternative":
-        hint = "give real images with --real, and call a system otherwise"
-        raise UsageError("E-SYSTEMS", f"no system of a two-alternative study is called {REAL}", hint=hint)
-
-
-def _twice(specs: Sequence[Any]) -> str | None:
-    """A path or name that is given more than once."""
-    seen = set()
-    for spec in specs:
-        if isinstance(spec, (str, Path)):
-            path = Path(spec).expanduser()
-            key = str(path.resolve()) if path.exists() else str(spec)
-            if key in seen:
-                return str(spec)
-            seen.add(key)
-    return None
-
-
-def _check_free(out: Path) -> None:
-    """A folder that holds something else is left alone."""
-    if out.exists() and not out.is_dir():
-        raise UsageError("E-STUDY-EXISTS", f"{out} is a file", hint="choose another folder with -o")
-    ours = {FILE, IMAGES, "votes.sqlite", "votes.sqlite-wal", "votes.sqlite-shm"}
-    if out.is_dir() and (other := sorted(path.name for path in out.iterdir() if path.name not in ours)):
-        hint = "choose a new or an empty folder with -o"
-        raise UsageError("E-STUDY-EXISTS", f"{out} holds something else: {other[0]!r}", hint=hint)
-
-
-def _refuse_another(study: Study, out: Path) -> None:
-    """A study that is there stays."""
-    if (out / FILE).exists() and (there := load_study(out)).id != study.id:
-        hint = "choose another folder with -o; the votes in this one belong to the study that is there"
-        raise UsageError("E-STUDY-EXISTS", f"{out} holds another study, {there.id}", hint=hint)
 
 
 def _open(specs: Mapping[str, Any], policy: Policy, seed: int) -> Sets:
@@ -200,10 +117,6 @@ def _open(specs: Mapping[str, Any], policy: Policy, seed: int) -> Sets:
             hint = f"ignored: {ignored}" if ignored else "check the path"
             raise DataError("E-EMPTY", f"no images found in {source.name}, which is to show {system}", hint=hint)
     return Sets(sources, policy, seed)
-
-
-def _spoken(kind: Kind) -> str:
-    return kind.replace("_", "-")
 
 
 def _stem(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from genbench import files
-from genbench.errors import DataError
+from genbench.errors import DataError, first_mistake
 from genbench.evaluation.result import Caution, Document
 from genbench.study.votes import Kind
 
@@ -94,9 +94,7 @@ def load_study(folder: Path) -> Study:
     try:
         study = Study.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "document"
-        raise DataError("E-STUDY", f"{path} is no genbench.study/1: {where}: {first['msg']}") from error
+        raise DataError("E-STUDY", f"{path} is no genbench.study/1: {first_mistake(error)}") from error
     if study.fingerprint() != study.id:
         hint = "make a new study in another folder; votes of the changed one would mean something else"
         raise DataError("E-STUDY", f"{path} was changed after it was made", hint=hint)

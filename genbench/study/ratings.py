@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from genbench import files
-from genbench.errors import DataError
+from genbench.errors import DataError, first_mistake
 from genbench.evaluation.result import MAX_BYTES, Caution, Document, Finite
 from genbench.study.votes import Kind
 
@@ -32,7 +32,7 @@ class Fooling(Document):
     image for the real one. se: of the share, over raters and images. d_prime: sqrt(2) Phi^-1(1 - share), how well people tell
     the two apart, None where the share is 0 or 1; d_prime_ci: likewise at the ends of the interval, low first. verdict: of the
     equivalence test against one half within `margin`; p_equivalent: its p. needs: votes in all that would probably decide,
-    where it is inconclusive.
+    where it is inconclusive, None where everybody or nobody was fooled.
     """
 
     share: Share
@@ -195,6 +195,4 @@ class Ratings(Document):
         try:
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "document"
-            raise DataError("E-RATINGS", f"{path} is no genbench.ratings/1: {where}: {first['msg']}") from error
+            raise DataError("E-RATINGS", f"{path} is no genbench.ratings/1: {first_mistake(error)}") from error

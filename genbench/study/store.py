@@ -53,14 +53,14 @@ class Store:
                 self._base.execute("PRAGMA synchronous = FULL")
                 self._base.executescript(TABLES)
                 self._base.execute("INSERT INTO study SELECT ? WHERE NOT EXISTS (SELECT 1 FROM study)", (study,))
-            studies = [row[0] for row in self._base.execute("SELECT id FROM study")]
+            _check_study(self._base, path, study)
         except (sqlite3.OperationalError, OSError) as error:
             raise SetupError("E-WRITE", f"cannot open {path}: {error}", hint="choose a folder that can be written") from error
         except sqlite3.DatabaseError as error:
             raise DataError("E-VOTES", f"{path} holds no votes: {error}", hint="move it away; a new one is made") from error
-        if studies != [study]:
+        except DataError:
             self.close()
-            raise DataError("E-VOTES", f"{path} holds votes of another study", hint="move it away; a new one is made")
+            raise
 
     def add(self, vote: Vote) -> bool:
         """Keep a vote. True where this very vote is on disk now, however often it is sent; False where its rater had answered
@@ -83,8 +83,7 @@ class Store:
     def votes(self) -> Iterator[Vote]:
         """All votes, in the order in which they came."""
         with self._lock:
-            rows = self._base.execute("SELECT vote FROM votes ORDER BY number").fetchall()
-        return (Vote.model_validate_json(text) for (text,) in rows)
+            return _votes(self._base)
 
     def count(self) -> Count:
         with self._lock:
@@ -96,9 +95,34 @@ class Store:
 
 
 def kept_votes(folder: Path, study: str) -> list[Vote]:
-    """The votes in the folder of a study; none where nobody has voted. A server may be running meanwhile."""
+    """The votes in the folder of a study; none where nobody has voted. A server may be running meanwhile.
+
+    Nothing is written, so the folder may be one that cannot be. Raises DataError where the file cannot be read or holds votes
+    of another study.
+    """
     path = folder / FILE
     if not path.is_file():
         return []
-    with closing(Store(path, study)) as store:
-        return list(store.votes())
+    # Without a journal nobody is writing, and SQLite need not make one to read.
+    journal = path.with_name(f"{path.name}-wal").exists()
+    address = f"{path.resolve().as_uri()}?mode=ro{'' if journal else '&immutable=1'}"
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE)) as base:
+            if not base.execute("SELECT 1 FROM sqlite_master").fetchone():
+                return []  # its server was killed before anybody could vote
+            _check_study(base, path, study)
+            return list(_votes(base))
+    except sqlite3.DatabaseError as error:
+        hint = "check that it is the file of a study; where its folder cannot be written, copy the whole folder"
+        raise DataError("E-VOTES", f"cannot read votes from {path}: {error}", hint=hint) from error
+
+
+def _check_study(base: sqlite3.Connection, path: Path, study: str) -> None:
+    if base.execute("SELECT id FROM study").fetchall() != [(study,)]:
+        raise DataError("E-VOTES", f"{path} holds votes of another study", hint="move it away; a new one is made")
+
+
+def _votes(base: sqlite3.Connection) -> Iterator[Vote]:
+    """All votes, in the order in which they came."""
+    rows = base.execute("SELECT vote FROM votes ORDER BY number").fetchall()
+    return (Vote.model_validate_json(text) for (text,) in rows)

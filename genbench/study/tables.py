@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from genbench.estimate import format_value
-from genbench.pages import escape
+from genbench.pages import escape, tables
 from genbench.study.raters import FAST
 from genbench.study.ratings import Fooling, Ratings, Share, SystemRating
 
@@ -33,18 +33,20 @@ def render(ratings: Ratings, format: str) -> str:
 
 
 def as_text(ratings: Ratings) -> str:
-    blocks = [f"{block.title}\n{_aligned(block)}" for block in blocks_of(ratings)]
+    blocks = [f"{block.title}\n{tables.as_text(block.lines, block.words)}" for block in blocks_of(ratings)]
     return "\n\n".join([*blocks, "\n".join(map(escape.one_line, sentences(ratings)))])
 
 
 def as_markdown(ratings: Ratings) -> str:
-    blocks = [f"{escape.markdown(block.title)}\n\n{_piped(block)}" for block in blocks_of(ratings)]
+    blocks = [
+        f"{escape.markdown(block.title)}\n\n{tables.as_markdown(block.lines, block.words)}" for block in blocks_of(ratings)
+    ]
     return "\n\n".join([*blocks, "\n".join(f"- {escape.markdown(text)}" for text in sentences(ratings))])
 
 
 def as_latex(ratings: Ratings) -> str:
     """A tabular for booktabs each."""
-    blocks = [f"% {escape.one_line(block.title)}\n{_tabular(block)}" for block in blocks_of(ratings)]
+    blocks = [f"% {escape.one_line(block.title)}\n{tables.as_latex(block.lines, block.words)}" for block in blocks_of(ratings)]
     return "\n\n".join([*blocks, "\n".join(f"% {escape.one_line(text)}" for text in sentences(ratings))])
 
 
@@ -234,34 +236,3 @@ def _counted(number: int, what: str) -> str:
 
 def _short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-# -- shapes ----------------------------------------------------------------------------------------------------------------
-
-
-def _aligned(block: Block) -> str:
-    lines = [[escape.one_line(cell) for cell in line] for line in block.lines]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-
-    def padded(line: Sequence[str]) -> str:
-        cells = (
-            cell.ljust(width) if index < block.words else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
-
-    heading, *rest = map(padded, lines)
-    return "\n".join([heading, "-" * (sum(widths) + 2 * len(widths) - 2), *rest])
-
-
-def _piped(block: Block) -> str:
-    rule = ["---"] * block.words + ["--:"] * (len(block.lines[0]) - block.words)
-    lines = [[escape.markdown(cell) for cell in line] for line in block.lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
-
-
-def _tabular(block: Block) -> str:
-    heading, *rest = [" & ".join(map(escape.latex, line)) + r" \\" for line in block.lines]
-    shape = "l" * block.words + "r" * (len(block.lines[0]) - block.words)
-    body = [r"\toprule", heading, r"\midrule", *rest, r"\bottomrule"]
-    return "\n".join([rf"\begin{{tabular}}{{{shape}}}", *body, r"\end{tabular}"])

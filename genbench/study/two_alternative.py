@@ -36,6 +36,9 @@ def fooling(fooled: NDArray[Any], clusters: Clusters, *, margin: float = MARGIN,
         verdict = "indistinguishable"
     elif share.p is not None and share.p < alpha:
         verdict = "distinguishable"
+    needs = None
+    if verdict == "inconclusive" and se > 0:  # without any spread nobody knows how alike the raters are
+        needs = _needed(share.n / effective_votes(share.value, se, number), margin, alpha)
     low, high = share.ci
     return Fooling(
         share=share,
@@ -45,7 +48,7 @@ def fooling(fooled: NDArray[Any], clusters: Clusters, *, margin: float = MARGIN,
         margin=margin,
         p_equivalent=equivalent,
         verdict=verdict,
-        needs=_needed(share.n / effective_votes(share.value, se, number), margin, alpha) if verdict == "inconclusive" else None,
+        needs=needs,
     )
 
 

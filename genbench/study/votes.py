@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from genbench.errors import DataError
+from genbench.errors import DataError, first_mistake
 from genbench.evaluation.result import Document
 
 Kind = Literal["pairwise", "two_alternative", "text_match"]
@@ -109,7 +109,5 @@ def _vote(line: bytes, path: Path, number: int) -> Vote:
     try:
         return Vote.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "line"
-        message = f"{path}, line {number} is no genbench.vote/1: {where}: {first['msg']}"
+        message = f"{path}, line {number} is no genbench.vote/1: {first_mistake(error, 'line')}"
         raise DataError("E-VOTE", message, hint="remove the line, or export the votes again") from error

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
-from genbench import catalog, files
+from genbench import catalog
 from genbench.errors import DataError, GenbenchError, UsageError
 from genbench.evaluation.result import Result
-from genbench.gate.baseline import SCHEMA, Baseline, Entry
+from genbench.gate.baseline import Baseline, Entry, is_baseline, locked
 from genbench.gate.formats.document import document
 from genbench.gate.formats.github import as_annotations
 from genbench.gate.formats.markdown import as_markdown
@@ -26,9 +25,6 @@ from genbench.gate.verdict import Check
 from genbench.pages.escape import one_line
 from genbench.testing.place import baseline_path, shown
 from genbench.testing.settings import OF_METRICS, OF_TESTS, Settings
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 UPDATE = "pytest --genbench-update"
 
@@ -163,8 +159,7 @@ class Genbench:
 
     def _baseline(self, entry: str, result: Result) -> tuple[Entry | None, bool, tuple[str, ...]]:
         """The entry as it was, whether a new one was written, and what is wrong with the file."""
-        with _lock(self._path):  # workers of pytest-xdist share the file
-            baseline = Baseline.load(self._path) if self._path.exists() else Baseline()
+        with locked(self._path) as baseline:  # workers of pytest-xdist share the file
             old = baseline.entries.get(entry)
             write = (self._updating and not (old and _same(old.result, result))) or (old is None and not in_ci())
             if write:
@@ -208,15 +203,6 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
-def _lock(path: Path) -> BaseFileLock:
-    """Of one baseline file, in the cache, so that nothing but baselines lies beside the tests."""
-    from filelock import FileLock
-
-    folder = files.cache_root() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]}.lock")
-
-
 def _same(one: Result, other: Result) -> bool:
     """Whether nothing would change in the file but the time."""
     return one.metrics == other.metrics and one.subject == other.subject and one.reference == other.reference
@@ -232,7 +218,7 @@ def _values(found: Check) -> list[str]:
 
 def _read(path: Path, name: str) -> Result:
     """Of a baseline file the entry that is called so or is alone, else the result that lies there."""
-    if path.is_file() and f'"{SCHEMA}"' in path.read_text(encoding="utf-8", errors="replace"):
+    if is_baseline(path):
         baseline = Baseline.load(path)
         chosen = name if name in baseline.entries else baseline.choose(None)
         if chosen not in baseline.entries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ class Ledger:
         terminalreporter.section("genbench")
         for line in self.lines:
             terminalreporter.write_line(f"{line['test']}: {line['conclusion']}")
-        for path, names in self.stale().items():
-            terminalreporter.write_line(f"{path}: no test is checked against {', '.join(names)}; remove it from the file")
+        for sentence in self.stale():
+            terminalreporter.write_line(sentence)
         if os.environ.get("GITHUB_ACTIONS") == "true":
             self._tell_github(terminalreporter)
 
@@ -68,22 +69,31 @@ class Ledger:
         if path := os.environ.get("GITHUB_STEP_SUMMARY"):
             append_summary(Path(path), "\n\n".join(line["markdown"] for line in self.lines if line["markdown"]))
 
-    def stale(self) -> dict[str, list[str]]:
-        """Baseline file -> its entries that no test used; nothing unless the whole suite was collected."""
+    def stale(self) -> list[str]:
+        """A line per baseline file with entries that no test used; nothing unless the whole suite was collected."""
         if not self.whole:
-            return {}
+            return []
+        from genbench.pages.escape import one_line
+
         root = self.config.rootpath
         paths = {baseline_path(self.config, root / module) for module in self.modules - self.unsure}
         used = {(line["baseline"], line["entry"]) for line in self.lines}
         gone = {path for folder in {path.parent for path in paths} for path in folder.glob("*.json")} - paths
-        found: dict[str, list[str]] = {}
-        for path in sorted(paths | {path for path in gone if not module_of(self.config, path).exists()}):
-            unused = [name for name in _entries(path) if (str(path), name) not in used]
-            found |= {shown(self.config, path): unused} if unused else {}
-        return found
+        kept = sorted(path for path in paths | gone if path.is_file() and (path in paths or not self._has_module(path)))
+        lines = [(shown(self.config, path), _unused(path, used)) for path in kept]
+        return [one_line(f"{path}: {text}") for path, text in lines if text]
+
+    def _has_module(self, path: Path) -> bool:
+        return module_of(self.config, path).exists()
 
 
-def _entries(path: Path) -> list[str]:
+def _unused(path: Path, used: Collection[tuple[str, str]]) -> str:
+    """What is to be said of a baseline file: its entries that no test used, or why it cannot be read."""
+    from genbench.errors import GenbenchError
     from genbench.gate.baseline import Baseline
 
-    return sorted(Baseline.load(path).entries) if path.is_file() else []
+    try:
+        unused = [name for name in sorted(Baseline.load(path).entries) if (str(path), name) not in used]
+    except GenbenchError as error:
+        return f"cannot be read: {error.message}"
+    return f"no test is checked against {', '.join(unused)}; remove it from the file" if unused else ""

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from genbench import catalog
-from genbench.errors import UsageError
+from genbench.errors import UsageError, first_mistake
 from genbench.evaluation.result import MetricResult, Result
 from genbench.gate.policy import ALPHA, Gate, Policy
 
@@ -42,18 +42,26 @@ class Settings:
         return cls({name: given[name] for name in OF_METRICS if name in given}, **of_tests)
 
     def policy(self, result: Result) -> Policy:
-        """A gate for every metric that was measured: with its margin or limits where some are given, else for a difference."""
+        """A gate for every metric that was measured: with its margin or limits where some are given, else for a difference.
+
+        A value without an error bar is gated only where something is said of it alone: no difference can be told from noise.
+        """
         for setting, value in self.metrics.items():
             for name in value if isinstance(value, Mapping) else ():
-                if not any(name in names_of(metric) for metric in result.metrics):
+                if not any(name in metric.names for metric in result.metrics):
                     measured = ", ".join(metric.short_name for metric in result.metrics)
                     raise UsageError("E-NAME", f"{setting} names {name}, which was not measured", hint=f"measured: {measured}")
         names = [metric.short_name for metric in result.metrics]
         called = {key: m.short_name if names.count(m.short_name) == 1 else key for key, m in result.by_protocol.items()}
         try:
-            return Policy(alpha=self.alpha, gate=[self._gate(called[key], m) for key, m in result.by_protocol.items()])
+            gates = [self._gate(called[key], m) for key, m in result.by_protocol.items() if m.se is not None or self._names(m)]
+            return Policy(alpha=self.alpha, gate=gates)
         except ValidationError as error:
             raise _mistake(error) from error
+
+    def _names(self, metric: MetricResult) -> bool:
+        """Whether a setting is of this metric, and not of all."""
+        return any(name in value for value in self.metrics.values() if isinstance(value, Mapping) for name in metric.names)
 
     def _gate(self, name: str, metric: MetricResult) -> Gate:
         found = {setting: self._value(setting, metric) for setting in self.metrics}
@@ -62,20 +70,13 @@ class Settings:
     def _value(self, setting: str, metric: MetricResult) -> Any:
         value = self.metrics[setting]
         if isinstance(value, Mapping):
-            return next((value[name] for name in names_of(metric) if name in value), None)
+            return next((value[name] for name in metric.names if name in value), None)
         up = setting.startswith("max_increase") and metric.better == "higher"
         down = setting.startswith("max_decrease") and metric.better != "higher"
         return None if up or down else value
 
 
 def _mistake(error: ValidationError) -> UsageError:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or first["input"].get("metric", "settings")
-    return UsageError(
-        "E-POLICY", f"{where}: {first['msg'].removeprefix('Value error, ')}", hint="docs/ci.md lists the settings"
-    )
-
-
-def names_of(metric: MetricResult) -> tuple[str, ...]:
-    """What a metric may be called: "fd", "fd@tiny", "precision@tiny:k5", "fd@tiny/1 fd"."""
-    return metric.name, metric.short_name, metric.request, f"{metric.protocol} {metric.name}"
+    given = error.errors()[0]["input"]
+    whole = given.get("metric", "settings") if isinstance(given, Mapping) else "settings"
+    return UsageError("E-POLICY", first_mistake(error, whole), hint="docs/ci.md lists the settings")

@@ -68,7 +68,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("leaderboard")
     for number, row in enumerate(SYSTEMS):
         save(folder / "runs" / str(number) / "seed0", row)
-    return write_site([folder / "runs"], folder / "site", title="Photos").index
+    report = lambda document, out: out.write_text("a report")  # noqa: E731
+    return write_site([folder / "runs"], folder / "site", title="Photos", report=report).index
 
 
 def names(page: Any) -> list[str]:
@@ -156,14 +157,22 @@ def test_hostile_names_are_shown_and_do_nothing(visit: Any, index: Path) -> None
     page.locator("button[aria-label*=onerror]").first.click()
     assert page.locator("dialog p").inner_text().startswith("samples of <img src=x")
     page.keyboard.press("Escape")
-    page.wait_for_selector("dialog", state="detached")
+    page.wait_for_selector("dialog", state="hidden")
     assert page.locator("img:not([src^='data:'])").count() == 0
+
+
+def test_names_are_not_bold_and_lead_to_reports(visit: Any, index: Path) -> None:
+    page = visit(index).page
+    name = page.locator(".group:not([hidden]) .board tbody th.system").first
+    assert name.evaluate("name => getComputedStyle(name).fontWeight") == "400"
+    assert name.locator("a").get_attribute("href") == "reports/diffusion.html"
 
 
 def test_charts_say_what_they_show(visit: Any, index: Path) -> None:
     page = visit(index).page
     charts = page.locator(".group:not([hidden]) .charts svg")
     assert charts.count() == 2
+    assert "Filled, on the dashed line: the Pareto front" in page.inner_text(".group:not([hidden]) .charts")
     assert charts.first.get_attribute("role") == "img"
     words = charts.first.get_attribute("aria-label")
     assert words.startswith("fd against sampling cost. 4 systems.")
@@ -177,6 +186,11 @@ def test_narrow_screens_scroll_the_table_and_not_the_page(visit: Any, index: Pat
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     box = page.locator(".group:not([hidden]) .scroll").first
     assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    value = page.locator(".group:not([hidden]) .board tbody strong").first.bounding_box()
+    assert value["x"] + value["width"] < 350  # what ranks is seen at once
+    assert "more" in box.get_attribute("class")  # and that there is more
+    box.evaluate("box => box.scrollTo(9999, 0)")
+    page.wait_for_function("!document.querySelector('.group:not([hidden]) .scroll').classList.contains('more')")
     box.evaluate("box => box.scrollTo(300, 0)")
     first = page.locator(".group:not([hidden]) .board tbody th.system").first
     assert abs(first.bounding_box()["x"] - box.bounding_box()["x"]) < 2  # the name stays

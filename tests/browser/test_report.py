@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from genbench.bench.runner import run_suite
-from genbench.bench.suite import Suite
 from genbench.evaluation.evaluate import evaluate
 from genbench.evaluation.result import Result
 from genbench.report.write import write_report
@@ -33,13 +30,6 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as places:
-        places.setenv("GENBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory, digits: NDArray[np.uint8], own_cache: None) -> Path:
     """A page of 60 images, all of which it shows, with hostile names in hostile classes; one is a copy, one no image."""
     folder = tmp_path_factory.mktemp("hostile")
@@ -53,28 +43,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, digits: NDArray[np.uint8],
     (samples / "=two" / "<li><u>copy<.png").write_bytes((samples / "=two" / "10.png").read_bytes())
     command = ["genbench", "evaluate", str(samples), "--on-bad", "skip", "--captions", "</pre><script>alert(3)</script>"]
     result = evaluate(samples, ref=real, metrics="fd@tiny", device="cpu", on_bad="skip", allow_small=True, command=command)
-    return write_report(result, folder / "report.html", ref=real, device="cpu", workers=0)
+    return write_report(result, folder / "report.html", images=samples, ref=real, device="cpu", workers=0)
 
 
 @pytest.fixture(scope="module")
-def run_page(tmp_path_factory: pytest.TempPathFactory, own_cache: None) -> Path:
+def run_page(digit_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a trained model, with everything that a run has."""
-    folder = tmp_path_factory.mktemp("runs")
-    suite = Suite.model_validate(
-        {
-            "version": 1,
-            "title": "Small",
-            "dataset": "digits",
-            "metrics": ["fd@tiny", "prdc@tiny"],
-            "num_images": 150,
-            "num_scored": 20,
-            "budget": {"steps": 30},
-            "entries": [{"model": "vae", "label": "VAE </title><script>alert(1)</script>"}],
-        }
-    )
-    run_suite(suite, "small", folder, device="cpu")
-    run = next(path.parent for path in folder.rglob("model.json") if path.parent.name == "seed0")
-    return write_report(run, folder / "report.html", device="cpu", workers=0)
+    run = next(path.parent for path in digit_runs.rglob("model.json") if path.parent.name == "seed0")
+    return write_report(run, tmp_path_factory.mktemp("run") / "report.html", device="cpu", workers=0)
 
 
 @pytest.mark.parametrize("dark", [False, True])

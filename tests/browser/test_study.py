@@ -229,11 +229,28 @@ def test_raters_by_link_and_after_each_other(served: Served, visit: Any) -> None
     by_rater = Counter(vote.rater for vote in served.votes())
     assert by_rater.pop("anna") == 5
     assert list(by_rater.values()) == [5]
-    wrong = visit(f"{address}?rater=a%20b")
-    wrong.page.get_by_text("does not accept").wait_for()
-    assert wrong.page.locator("#start").is_disabled()
-    assert wrong.complaints
-    wrong.complaints.clear()
+
+
+@pytest.mark.parametrize("name", ["a%20b", "team/anna", "x" * 65])
+def test_a_name_that_could_not_be_kept_is_refused_with_and_without_a_server(served: Served, visit: Any, name: str) -> None:
+    static_page(served.folder, served.folder.with_suffix(".html"))
+    for address in (served.start(), served.folder.with_suffix(".html").as_uri()):
+        page = visit(f"{address}?rater={name}").page
+        page.get_by_text("does not accept the name").wait_for()
+        assert page.locator("#start").is_disabled()
+
+
+def test_the_page_in_one_file_goes_on_for_the_name_in_its_link(tmp_path: Path, visit: Any) -> None:
+    make(tmp_path)
+    static_page(tmp_path / "study", tmp_path / "study.html")
+    page = visit(f"{(tmp_path / 'study.html').as_uri()}?rater=anna@home.example").page
+    begin(page)
+    press(page, "ArrowLeft", "ArrowRight")
+    asked(page)
+    page.reload()
+    page.get_by_text("Welcome back: 2 of 5").wait_for()
+    begin(page)
+    assert {vote.rater for vote in download(page, "#early", tmp_path / "votes.jsonl")} == {"anna@home.example"}
 
 
 @pytest.mark.parametrize(("width", "height", "dark"), [(1280, 800, False), (390, 844, True), (844, 390, False)])

@@ -16,7 +16,7 @@ from PIL import Image
 import genbench
 from genbench.bench.record import Quality, Record
 from genbench.cli import run
-from genbench.errors import IncomparableError, UsageError
+from genbench.errors import DataError, IncomparableError, UsageError
 from genbench.evaluation.result import Result
 from genbench.gate.policy import Policy
 
@@ -144,7 +144,7 @@ def test_a_reference_without_a_name_is_asked_for(digit_folder: Path, project: Pa
     assert run(["check", str(digit_folder), "-q", "--ref", str(digit_folder)]) == 0
     capsys.readouterr()
     assert run(["check", str(digit_folder), "-q", "--ref", "digits/train"]) == 3
-    assert "n_real: 600 and 1,198" in capsys.readouterr().out
+    assert "differs in reference" in capsys.readouterr().out
 
 
 def test_a_folder_of_a_run(measured: Path, project: Path, capsys: Capture) -> None:
@@ -153,14 +153,89 @@ def test_a_folder_of_a_run(measured: Path, project: Path, capsys: Capture) -> No
     assert run(["check", "run", "--against", str(measured)]) == 0
     assert run(["check", str(measured), "--against", "run"]) == 0
     assert "without the influence" not in capsys.readouterr().out
+    assert genbench.check("run", baseline="run", policy=Policy()).summary == "3 ok"
     Record(label="VAE", family="vae", task="unconditional", config={}, error="it died").save(project / "dead")
     assert run(["check", "dead", "--against", str(measured)]) == 5
     assert "it died" in capsys.readouterr().err
 
 
+def test_the_document_that_was_named_is_read_and_not_its_neighbour(measured: Path, project: Path, capsys: Capture) -> None:
+    """A run that is called otherwise than result.json, beside the result.json of a better one."""
+    good = Result.load(measured)
+    worse = [
+        metric.model_copy(update={"value": 50.0, "ci": None}) if metric.name == "fd" else metric for metric in good.metrics
+    ]
+    for name, metrics in (("bad", worse), ("result", good.metrics)):
+        evaluation = good.model_copy(update={"metrics": metrics}).with_influence({})
+        Record(label=name, family="vae", task="", config={}, final=Quality(evaluation=evaluation)).save(project / "mixed")
+        (project / "mixed" / "result.json").rename(project / "mixed" / f"{name}.json")
+    assert run(["check", "mixed/bad.json", "--against", str(measured)]) == 1
+    assert run(["check", str(measured), "--against", "mixed/bad.json"]) == 0
+    assert "1 improved" in capsys.readouterr().out
+
+
+def test_an_update_as_json_is_one_document(measured: Path, project: Path, capsys: Capture) -> None:
+    assert run(["check", str(measured), "--update-baseline", "--json", "--reason", "first"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["schema"], document["entry"], document["reason"]) == ("genbench.update/1", "default", "first")
+    assert document["files"] == ["genbench-baseline.json", "genbench-baseline.influence.safetensors"]
+    assert len(document["changes"]) == 3
+
+
+@pytest.mark.parametrize("options", ["--ref digits/train", "--captions c.csv", "--background white"])
+def test_what_is_said_of_images_is_refused_of_a_result(options: str, measured: Path, project: Path, capsys: Capture) -> None:
+    for place in (["--against", str(measured)], ["--update-baseline"]):
+        assert run(["check", str(measured), *options.split(), *place]) == 2
+        assert f"{options.split()[0][2:]} says how images are measured" in capsys.readouterr().err
+
+
+def test_options_that_nobody_knows_are_refused(measured: Path, project: Path) -> None:
+    with pytest.raises(UsageError, match="no option named 'against'"):
+        genbench.check(measured, against=measured, policy=Policy())
+    with pytest.raises(UsageError, match="no option named 'referenc'") as caught:
+        genbench.check("digits/test", baseline=measured, referenc="digits/train", policy=Policy())
+    assert "ref" in caught.value.hint
+
+
+def test_a_folder_of_runs_is_no_folder_of_images(measured: Path, project: Path, capsys: Capture) -> None:
+    for name in ("a", "b"):
+        Result.load(measured).save(project / "suite" / name)
+    assert run(["check", "suite", "--against", str(measured)]) == 2
+    printed = capsys.readouterr().err
+    assert "error[E-RUNS]" in printed
+    assert "suite/a, suite/b" in printed
+
+
+def test_a_baseline_is_no_subject_and_a_broken_one_no_baseline(measured: Path, project: Path, capsys: Capture) -> None:
+    assert run(["check", str(measured), "--update-baseline"]) == 0
+    assert run(["check", "genbench-baseline.json"]) == 2
+    assert "is a baseline" in capsys.readouterr().err
+    (project / "genbench-baseline.json").write_text("{")
+    for options in ([], ["--update-baseline"]):
+        assert run(["check", str(measured), *options]) == 5
+        assert "remove it and write a new one" in capsys.readouterr().err
+
+
+def test_too_few_images_are_told_what_helps_here(digits: NDArray[np.uint8], measured: Path, project: Path) -> None:
+    with pytest.raises(DataError, match="5") as caught:
+        genbench.check(digits[:5], baseline=measured, policy=Policy(), device="cpu")
+    assert "--allow-small" not in caught.value.hint
+
+
+def test_errors_are_no_commands(project: Path, capsys: Capture) -> None:
+    name = "x\n::error title=owned::\x1b[31m##[add-mask]e.json"
+    assert run(["check", name, "--against", name]) == 5
+    printed = capsys.readouterr().err
+    assert not [line for line in printed.splitlines() if line.lstrip().startswith("::")]
+    assert "\x1b" not in printed
+    assert "##[" not in printed
+    assert "hint: " in printed.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ("--update-baseline --strict", "options of a check"),
         ("--max 5", "--max with 0 metrics"),
         ("--metric fd,kd --max-increase 1", "--max-increase with 2 metrics"),
         ("--metric fd --max-increase often", "--max-increase"),
@@ -177,7 +252,7 @@ def test_a_folder_of_a_run(measured: Path, project: Path, capsys: Capture) -> No
     ],
 )
 def test_what_cannot_be_right_is_refused(options: str, sentence: str, measured: Path, project: Path, capsys: Capture) -> None:
-    arguments = options if "--against" in options else f"{options} --against {measured}"
+    arguments = options if "--against" in options or "--update" in options else f"{options} --against {measured}"
     assert run(["check", str(measured), *arguments.split()]) == 2
     assert sentence in capsys.readouterr().err
 

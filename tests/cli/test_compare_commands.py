@@ -146,3 +146,23 @@ def test_runs_are_compared_by_their_final_evaluation(folder: Path, told: Told, t
     assert document["metrics"][0]["pairs"][0]["shares"] == ["reference", "images"]  # influence lies beside the record
     _, out, _ = told(f"{tmp_path / 'gan-0'} {tmp_path / 'vae-0'} out/plain --json")
     assert json.loads(out)["names"] == ["gan", "vae", "plain"]
+
+
+def test_a_run_of_another_name_is_not_its_neighbour(folder: Path, told: Told, tmp_path: Path) -> None:
+    plain, darker = (Result.load(folder / "out" / name) for name in ("plain", "darker"))
+    recorded(tmp_path / "good", plain, "gan", 0)
+    recorded(tmp_path / "bad", darker, "gan", 1)
+    (tmp_path / "bad" / "result.json").rename(tmp_path / "good" / "bad.json")
+    status, out, _ = told(f"{tmp_path / 'good'} {tmp_path / 'good' / 'bad.json'} --metrics kd --json")
+    document = json.loads(out)
+    (pair,) = document["metrics"][0]["pairs"]
+    assert (status, document["names"]) == (0, ["good", "bad"])
+    assert pair["difference"] != 0
+    assert pair["verdict"] == "worse"
+
+
+def test_a_run_that_failed_says_so(told: Told, tmp_path: Path) -> None:
+    recorded(tmp_path / "run", None, "gan", 0)
+    status, _, err = told(f"out/plain {tmp_path / 'run'}")
+    assert status == 5
+    assert "has no evaluation: diverged" in err

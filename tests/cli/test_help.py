@@ -28,6 +28,12 @@ print("heavy:", sorted(set({heavy!r}) & set(sys.modules)), "status:", status)
         ["run", "--help"],
         ["train", "--help"],
         ["table", "--help"],
+        ["check", "--help"],
+        ["compare", "--help"],
+        ["leaderboard", "--help"],
+        ["report", "--help"],
+        ["study", "serve", "--help"],
+        ["validate", "--help"],
     ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:

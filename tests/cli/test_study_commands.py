@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +18,7 @@ from PIL import Image
 
 from genbench.cli import run
 from genbench.study.document import load_study
+from genbench.study.ratings import Ratings
 from genbench.study.votes import read_votes
 
 Capture = pytest.CaptureFixture[str]
@@ -76,6 +79,7 @@ def test_json_is_the_study(sets: dict[str, Path], tmp_path: Path, capsys: Captur
         ("export ./nowhere", 5, "E-NO-STUDY", "genbench study new"),
         ("page ./nowhere", 5, "E-NO-STUDY", "genbench study new"),
         ("serve ./nowhere --port 70000", 2, "E-USAGE", "65535"),
+        ("serve ./nowhere --allow-host https://study.example/", 2, "E-USAGE", "a name alone"),
     ],
 )
 def test_errors_say_what_is_wrong(
@@ -122,6 +126,46 @@ def test_served_stopped_and_exported(sets: dict[str, Path], tmp_path: Path, caps
     assert run(["study", "export", str(folder), "-q"]) == 0
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == (vote.to_json() + "\n", "")
+
+
+def test_from_images_to_ratings(sets: dict[str, Path], tmp_path: Path, capsys: Capture) -> None:
+    """Three people always choose the images of one system; what is served, exported and analyzed says so."""
+    pytest.importorskip("uvicorn", reason="the extra `study` is not installed")
+    folder, lines = tmp_path / "study", tmp_path / "votes.jsonl"
+    assert run(new(sets, folder, "--catch", "0.3")) == 0
+    by_id = {one.id: one for one in load_study(folder).questions}
+    command = [sys.executable, "-m", "genbench", "study", "serve", str(folder), "--port", "0", "--allow-host", "study.example"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        for rater in ("anna", "ben", "cleo"):
+            session = json.load(asked(f"{address}api/session?rater={rater}", host="study.example"))
+            for turn in session["turns"]:
+                one = by_id[turn["id"]]
+                liked = one.a if one.catch or one.a.system == "one" else one.b
+                choice = "left" if turn["left"] == liked.file else "right"
+                sent = {"id": uuid4().hex, "study": session["study"], "rater": rater, "question": one.id, "seconds": 1.5}
+                assert json.load(asked(f"{address}api/votes", {**sent, "choice": choice})) == {"kept": True}
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            asked(address, host="evil.example")
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+    assert run(["study", "export", str(folder), "-o", str(lines), "-q"]) == 0
+    capsys.readouterr()
+    ratings = []
+    for votes in (folder, lines):
+        assert run(["study", "analyze", str(votes), "-o", str(tmp_path / "ratings"), "--json", "-q"]) == 0
+        ratings.append(json.loads(capsys.readouterr().out) | {"created": ""})
+    assert ratings[0] == ratings[1]
+    found = Ratings.load(tmp_path / "ratings")
+    assert (found.votes, found.raters, found.excluded) == (30, 3, 0)
+    assert [(one.system, one.wins, one.losses) for one in found.systems] == [("one", 30, 0), ("two", 0, 30)]
+    assert {(person.catches, person.passed) for person in found.people} == {(3, 3)}
+
+
+def asked(address: str, sent: dict[str, object] | None = None, host: str | None = None) -> http.client.HTTPResponse:
+    headers = {"content-type": "application/json", **({} if host is None else {"host": host})}
+    return urllib.request.urlopen(urllib.request.Request(address, sent and json.dumps(sent).encode(), headers))
 
 
 def test_votes_of_nobody_are_an_empty_file(sets: dict[str, Path], tmp_path: Path, capsys: Capture) -> None:

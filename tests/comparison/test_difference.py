@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from making_results import gaussian, key_of, measured, numbered, random, result_of, scored
+from numpy.typing import NDArray
 from torch import Tensor
 
 from genbench.comparison.difference import difference, quantile, tail
@@ -126,6 +127,40 @@ def test_only_the_very_same_reference_is_shared() -> None:
     assert difference(one, other, key_of("fd")).shares == ("reference",)
     assert difference(one, other, key_of("precision")).shares == ()  # its error holds the reference fixed
     assert difference(one.with_influence({}), other, key_of("fd")).shares == ()
+
+
+def contradicting(one: Result, **changes: NDArray[np.float64]) -> Result:
+    """With other influence on the Fréchet distance."""
+    known = one.influence[key_of("fd")]
+    return one.with_influence({**one.influence, key_of("fd"): replace(known, **changes)}, one.names)
+
+
+def test_influence_that_contradicts_its_error_bar_hides_no_difference() -> None:
+    real, a, b = three_sets()
+    one, other, bare = (measured(real, x, names=numbered(400)) for x in (a, b, a))
+    alone = difference(bare.with_influence({}), other, key_of("fd"))
+    assert (alone.p, alone.reason) == (pytest.approx(0, abs=1e-3), None)
+    wild = np.where(np.arange(400) % 2, 1e5, -1e5)
+    for lying in ({"fake": wild}, {"real": wild}, {"fake": wild[:399]}, {"fake": 1e90 * wild}):
+        found = difference(one, contradicting(measured(real, b, names=numbered(400)), **lying), key_of("fd"))
+        assert (found.se, found.p, found.shares) == (alone.se, alone.p, ())
+        assert "contradict" in (found.reason or "")
+
+
+def test_influence_of_honest_values_does_not() -> None:
+    real, a, b = three_sets()
+    for fake in (a, b, real, a[:12], a[:12] * 0):
+        one = measured(real, fake)
+        assert all(difference(one, one, key).reason is None for key in one.by_protocol)
+
+
+def test_one_independent_group_has_no_error_bar() -> None:
+    values = torch.randn(20, generator=random(6))
+    known = Influence(fake=(values - values.mean()).double(), groups=torch.zeros(20, dtype=torch.int64))
+    one = scored(values)
+    found = difference(one.with_influence({key_of("score"): known}), one, key_of("score"))
+    assert (found.se, found.p, found.interval()) == (None, None, None)
+    assert "one independent group" in (found.reason or "")
 
 
 def test_a_subsample_of_a_large_reference_counts_with_all_its_images() -> None:
@@ -289,6 +324,22 @@ def test_unbiased_values_do_not() -> None:
     biased = {"method": "u-statistic", "bias_corrected": 0.9}  # as CMMD, whose V-statistic is too large by about 1 / n
     with pytest.raises(IncomparableError):
         difference(result_of({"x": estimate(**biased)}), result_of({"x": estimate(**biased, n=900)}), key_of("x"))
+
+
+def test_another_reference_is_said_before_its_number_of_images() -> None:
+    one, other = result_of({"fd": estimate()}), result_of({"fd": estimate(n_real=700)}, reference={**OTHER_IMAGES, "n": 700})
+    with pytest.raises(IncomparableError, match="fd@tiny differs in reference: "):
+        difference(one, other, key_of("fd"))
+
+
+def test_a_network_on_one_side_only_differs() -> None:
+    one, other = result_of({"fid": estimate()}), result_of({"fid": estimate()})
+    pixels = other.metrics[0].model_copy(update={"protocol": "fid/1", "extractor": None})
+    network = one.metrics[0].model_copy(update={"protocol": "fid/1"})
+    two = [result.model_copy(update={"metrics": [m]}) for result, m in ((one, network), (other, pixels))]
+    for sides in (two, two[::-1]):
+        with pytest.raises(IncomparableError, match="differs in extractor: "):
+            difference(*sides, "fid/1 fid")
 
 
 def test_a_statistics_file_is_known_by_its_own_hash() -> None:

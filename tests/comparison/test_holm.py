@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,9 @@ def test_it_keeps_the_order_and_lowers_nothing() -> None:
     adjusted = np.array(holm(list(p)))
     assert (adjusted >= p).all()
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+
+def test_what_is_no_number_is_refused() -> None:
+    """min(1.0, NaN) is 1.0, and from there on so would be every larger p."""
+    with pytest.raises(ValueError, match="NaN"):
+        holm([math.nan, 1e-9])

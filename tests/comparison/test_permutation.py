@@ -12,7 +12,8 @@ from making_results import gaussian, random
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genbench.comparison.images import compare_images
+from genbench.comparison.holm import holm
+from genbench.comparison.images import compare_images, permutations_needed
 from genbench.comparison.permutation import can_permute, permutation_p
 from genbench.data.base import Policy
 from genbench.evaluation.evaluate import Evaluated, evaluate_sides
@@ -116,6 +117,20 @@ def test_near_zero_permutations_decide(digits: NDArray[np.uint8]) -> None:
     assert kd.p > 0.05
     assert kd.verdict == "not distinguishable"
     assert "permutation test" in " ".join(near.notes)
+
+
+@pytest.mark.parametrize(("tests", "alpha"), [(1, 0.05), (10, 0.05), (3, 0.01), (60, 0.05), (7, 0.3)])
+def test_as_many_permutations_as_holm_needs(tests: int, alpha: float) -> None:
+    needed = permutations_needed(tests, alpha)
+    smallest = [1 / (1 + permutations) for permutations in (needed, needed - 1)]
+    assert [holm([p] + [1.0] * (tests - 1))[0] < alpha for p in smallest] == [True, False]
+
+
+def test_too_few_permutations_are_said(digits: NDArray[np.uint8]) -> None:
+    made = {"ref": digits[:300], "metrics": "kd", "extractor": "tiny", "names": ["a", "b"], "workers": 0}
+    few, enough = (compare_images(*halves(digits), permutations=number, **made) for number in (19, 20))
+    assert "19 permutations are too few to show a difference at 0.05 among all tests; 20 are" in " ".join(few.notes)
+    assert "too few" not in " ".join(enough.notes)
 
 
 def test_far_from_zero_errors_do(digits: NDArray[np.uint8]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -11,13 +12,19 @@ import torch
 from making_results import gaussian, key_of, measured, numbered, random, result_of, scored
 from numpy.typing import NDArray
 
+from genbench.comparison.compare import compare
 from genbench.comparison.difference import difference
 from genbench.comparison.holm import holm
-from genbench.comparison.ranks import Rank, covariance_of, ranks, ranks_of
+from genbench.comparison.ranks import Rank, covariance_of, ranks_of
 from genbench.estimate import Estimate
 from genbench.evaluation.result import Result
 
 ALPHA = 0.05
+
+
+def ranks(results: Sequence[Result], key: str) -> list[Rank]:
+    """Of results, as a comparison by this metric alone says them."""
+    return list(compare(*results, names=list("abcdef"[: len(results)]), metrics=[key])[key].ranks)
 
 
 def some_values(seed: int, count: int = 7) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -125,7 +132,7 @@ def four_results(paired: bool = False) -> list[Result]:
 @pytest.mark.parametrize("name", ["fd", "precision"])
 def test_ranks_of_results_are_those_of_their_differences(name: str) -> None:
     results = four_results()
-    covariance = covariance_of(results, key_of(name))
+    covariance, _ = covariance_of(results, key_of(name))
     assert np.linalg.eigvalsh(covariance).min() > 0
     for i, j in combinations(range(4), 2):
         se = difference(results[i], results[j], key_of(name)).se
@@ -138,7 +145,7 @@ def test_ranks_of_results_are_those_of_their_differences(name: str) -> None:
 
 def test_the_covariance_is_that_of_the_shared_reference() -> None:
     results = four_results()
-    covariance = covariance_of(results, key_of("fd"))
+    covariance, _ = covariance_of(results, key_of("fd"))
     pulls = np.array([np.asarray(result.influence[key_of("fd")].real) for result in results])
     assert covariance[~np.eye(4, dtype=bool)] == pytest.approx((np.cov(pulls) / 400)[~np.eye(4, dtype=bool)], rel=1e-2)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 import genbench
 from genbench.errors import DataError
@@ -48,6 +50,35 @@ def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
         load_influence(tmp_path / FILE)
     assert caught.value.code == "E-INFLUENCE"
     assert "not paired" in caught.value.hint
+
+
+FINE = np.zeros(3, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "names", "said"),
+    [
+        ({"fd/1 fd fake": FINE.reshape(3, 1)}, "[]", "shape"),
+        ({"fd/1 fd fake": FINE[:0]}, "[]", "shape"),
+        ({"fd/1 fd fake": FINE.astype(np.int32)}, "[]", "finite"),
+        ({"fd/1 fd fake": FINE + np.nan}, "[]", "finite"),
+        ({"fd/1 fd fake": FINE, "fd/1 fd real": FINE + np.inf}, "[]", "finite"),
+        ({"fd/1 fd fake": FINE.astype(float) + 1e200}, "[]", "finite"),
+        ({"fd/1 fd real": FINE}, "[]", "fake"),
+        ({"fd/1 fd fake": FINE, "fd/1 fd other": FINE}, "[]", "other"),
+        ({"fd/1 fd fake": FINE, "fd/1 fd groups": np.zeros(2, dtype=np.int32)}, "[]", "2 groups of 3 images"),
+        ({"fd/1 fd fake": FINE, "fd/1 fd groups": np.array([0, -1, 1], dtype=np.int32)}, "[]", "groups"),
+        ({"fd/1 fd fake": FINE, "fd/1 fd groups": FINE + np.nan}, "[]", "groups"),
+        ({"fd/1 fd fake": FINE}, '["a", 3, "c"]', "names"),
+        ({"fd/1 fd fake": FINE}, '"abc"', "names"),
+        ({"fd/1 fd fake": FINE}, "[" * 100_000, "recursion"),
+    ],
+)
+def test_what_is_no_influence_is_refused(arrays: dict[str, Any], names: str, said: str, tmp_path: Path) -> None:
+    save_file(arrays, tmp_path / FILE, metadata={"names": names})
+    with pytest.raises(DataError, match=said) as caught:
+        load_influence(tmp_path / FILE)
+    assert caught.value.code == "E-INFLUENCE"
 
 
 def test_a_saved_result_knows_which_image_pulls(digit_folder: Path, tmp_path: Path) -> None:

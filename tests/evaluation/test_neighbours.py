@@ -93,11 +93,6 @@ def test_the_picture_holds_the_images(digits: Digits) -> None:
     np.testing.assert_array_equal(first[side // 16 :: side // 8, side // 16 :: side // 8], nearest)
 
 
-@pytest.mark.parametrize("shape", [(200, 100), (3, 5), (96, 96), (1, 300)])
-def test_images_of_any_shape_fit(shape: tuple[int, int]) -> None:
-    assert max(module._enlarged(np.zeros((3, *shape), dtype=np.uint8)).size) == module.SIDE
-
-
 def test_files_that_were_skipped_shift_no_name(digits: Digits, tmp_path: Path) -> None:
     for index, image in enumerate(digits[:20]):
         Image.fromarray(image).save(tmp_path / f"{index:02d}.png")

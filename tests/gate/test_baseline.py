@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from results_for_checks import fixed, result_of, values
 
 from genbench.errors import DataError, UsageError
 from genbench.evaluation.result import Result
-from genbench.gate.baseline import Baseline, beside, revision
+from genbench.gate.baseline import Baseline, beside, locked, revision
 
 HOSTILE = ['</script>"|.png', "\x1b[31m\n::error::.png", "\u202egnp.png"]
 
@@ -24,6 +25,37 @@ def sample(seed: int = 0, names: tuple[str, ...] = ()) -> Result:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "genbench-baseline.json"
+
+
+def accept(path: str, number: int) -> None:
+    """What an update of one entry does, in a process of its own."""
+    with locked(Path(path)) as baseline:
+        baseline.update(f"n{number}", sample(number))
+        baseline.save(path)
+
+
+def test_updates_at_the_same_time_lose_nothing(path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(accept, [str(path)] * 8, range(8)))
+    again = Baseline.load(path)
+    assert list(again.entries) == [f"n{number}" for number in range(8)]
+    assert again.notes == ()
+
+
+def test_weights_of_the_same_stem_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    baseline = Baseline()
+    baseline.update("default", sample())
+    baseline.save(tmp_path / "model.json")
+    assert (tmp_path / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_a_result_that_contradicts_itself_is_no_baseline() -> None:
+    result = sample()
+    result.with_influence({"ssim/1 ssim": sample(1).influence["ssim/1 ssim"]})
+    lie = result.metrics[0].model_copy(update={"se": 3.0, "ci": (-9.0, 9.0)})
+    with pytest.raises(DataError, match="cannot be a baseline: its influence makes a standard error"):
+        Baseline().update("default", result.model_copy(update={"metrics": [lie]}))
 
 
 def test_what_is_saved_is_what_is_read(path: Path) -> None:
@@ -101,6 +133,7 @@ def test_influence_that_is_lost_or_of_another_file_is_left_out_and_told(path: Pa
         b"[]",
         b"{}",
         b"\xff",
+        b"[" * 100_000,
         b'{"schema": "genbench.baseline/2", "entries": {}}',
         b'{"schema": "genbench.baseline/1", "entries": {"a": {}}}',
         b'{"schema": "genbench.baseline/1", "entries": {"a": {"created": "", "result": 5}}}',

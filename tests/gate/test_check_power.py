@@ -6,10 +6,11 @@ benchmarks/check/power.py does the same at length; docs/check.md shows what came
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from results_for_checks import fixed, frechet, result_of, values
+from results_for_checks import even, fixed, frechet, result_of, values
 
 from genbench.comparison.difference import difference
 from genbench.estimate import Influence
@@ -24,7 +25,7 @@ def unchanged(seed: int) -> Check:
     chance = torch.Generator().manual_seed(seed)
     real, *sets = (torch.randn(n, 4, generator=chance, dtype=torch.float64) for n in (500, 300, 300))
     base, current = (
-        result_of({"fd": frechet(real, 0.3 + 1.2 * one), "ssim": values(0.0, seed=2 * seed + side)})
+        result_of({"fd": frechet(real, 0.3 + 1.2 * one), "ssim": values(0.0, seed=2 * seed + side, n=300)})
         for side, one in enumerate(sets)
     )
     return judge(base, current, Policy(alpha=0.05), name="default")
@@ -49,12 +50,47 @@ def test_the_smallest_detectable_change_of_a_mean_is_found_in_four_of_five() -> 
 
 
 def test_the_smallest_detectable_change_is_the_textbook_one_where_the_error_stays() -> None:
-    base, current = result_of({"fd": fixed(5.0, 0.3)}), result_of({"fd": fixed(5.0, 0.4)})
-    found = difference(base, current, "fd@tiny/1 fd")
-    assert detectable(found, 0.2, 0.01) == pytest.approx(0.2 + (2.326348 + 0.841621) * (found.se or 0), rel=1e-5)
+    base, current = (result_of({"score": even(fixed(5.0, se, method="mean"))}) for se in (0.3, 0.4))
+    (outcome,) = judge(base, current, Policy(gate=[Gate(metric="score", max_increase=0.2)]), name="").outcomes
+    found = difference(base, current, "score/1 score")
     assert found.se == pytest.approx(0.5, rel=1e-3)
-    (outcome,) = judge(base, current, Policy(gate=[Gate(metric="fd", max_increase=0.2)]), name="").outcomes
-    assert outcome.detectable == detectable(found, 0.2, 0.01)
+    assert outcome.detectable == detectable(base, current, found, 0.2, 0.01)
+    assert outcome.detectable == pytest.approx(0.2 + (2.326348 + 0.841621) * (found.se or 0), rel=1e-3)
+
+
+def test_what_is_not_known_promises_nothing() -> None:
+    """Without influence on either side no change is promised; with that of one side alone, a larger one than with both."""
+
+    def seen(*kept: bool) -> float | None:
+        made = [result_of({"fd": one}) for one in pair]
+        for result, whole in zip(made, kept, strict=True):
+            result.with_influence(result.influence if whole else {})
+        return judge(*made, Policy(), name="").outcomes[0].detectable
+
+    chance = torch.Generator().manual_seed(0)
+    real, *sets = (torch.randn(400, 4, generator=chance, dtype=torch.float64) for _ in range(3))
+    pair = [frechet(real, 0.3 + 1.2 * one) for one in sets]
+    both = seen(True, True)
+    assert both is not None
+    assert all((seen(*kept) or 0.0) > both for kept in ((True, False), (False, True)))
+    assert seen(False, False) is None
+
+
+def test_the_same_images_tell_what_others_would_show() -> None:
+    """The difference of a set to itself has no error but that of arithmetic, which is nothing to plan with."""
+    base = result_of({"ssim": values(0.5, seed=0)}, names=[str(i) for i in range(400)])
+    same = base.subject.model_copy(update={"digest": "sha256:" + "1" * 64})
+    base = base.model_copy(update={"subject": same})
+    (outcome,) = judge(base, base, Policy(), name="").outcomes
+    assert outcome.detectable == pytest.approx((2.326348 + 0.841621) * math.sqrt(2 / 400), rel=0.2)
+
+
+def test_a_share_changes_by_whole_images() -> None:
+    ones = (torch.arange(1000) < 999).double()
+    share = fixed(0.999, math.sqrt(0.999 * 0.001 / 999), n=1000, method="binomial", better="higher")
+    base = result_of({"recall": replace(share, influence=Influence(fake=ones - 0.999))}, names=[str(i) for i in range(1000)])
+    (outcome,) = judge(base, base, Policy(), name="").outcomes
+    assert (outcome.detectable or 0) >= 1 / 1000
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
@@ -63,8 +99,9 @@ def test_the_error_of_a_share_grows_as_that_of_a_share_does(share: float) -> Non
     n = 100_000
     ones = (torch.arange(n) < share * n).double()
     base = result_of({"kd": fixed(share, math.sqrt(share * (1 - share) / n), n=n, method="binomial")})
+    base.with_influence({"kd@tiny/1 kd": Influence(fake=ones - share)})
     found = difference(base, base, "kd@tiny/1 kd")
-    grown = detectable(found, 0.0, 0.01, Influence(fake=ones - share)) or 0.0
+    grown = detectable(base, base, found, 0.0, 0.01) or 0.0
     expected = share + grown
     own = share * (1 - share) / n
     variance = (found.se or 0) ** 2 + max(0.0, expected * (1 - expected) / n - own)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
@@ -16,15 +15,16 @@ from typing import Any
 import pytest
 
 from genbench.comparison.difference import Difference
-from genbench.evaluation.result import Images, MetricResult, Result, Timing
+from genbench.evaluation.result import Extractor, Images, MetricResult, Result, Timing
 from genbench.gate.formats import FORMATS, render
 from genbench.gate.formats.document import document
-from genbench.gate.formats.github import SUMMARY_BYTES, append_summary, at_most, command, report
+from genbench.gate.formats.github import SUMMARY_BYTES, annotate, append_summary, at_most, command, summarise
 from genbench.gate.formats.junit import as_junit, write_junit
 from genbench.gate.formats.text import as_text
 from genbench.gate.policy import Gate
 from genbench.gate.verdict import Check, Outcome, Verdict
 
+TINY = {"extractor": "tiny", "version": 1, "weights_sha256": "a" * 64, "preprocess": "as_is", "precision": "fp32"}
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",
     '"|pipe',
@@ -56,7 +56,7 @@ def metric(name: str, value: float | None, better: str = "lower", se: float = 0.
         better=better,  # type: ignore[arg-type]
         protocol=f"{name}@tiny/1",
         layer=None,
-        extractor=None,
+        extractor=Extractor(**TINY),
         reason=None if value is not None else "not a number",
     )
 
@@ -113,7 +113,7 @@ def hostile(name: str) -> Check:
 
 def test_text_says_it_in_a_dozen_lines() -> None:
     lines = as_text(EXAMPLE, against="genbench-baseline.json, a1b2c3d").splitlines()
-    assert len(lines) <= 12
+    assert len(lines) <= 13
     assert "fd@tiny/1, kd@tiny/1" in lines[0]
     assert "baseline genbench-baseline.json, a1b2c3d, 2026-10-02" in lines[0]
     fd = next(line for line in lines if line.startswith("fd ↓"))
@@ -126,14 +126,15 @@ def test_text_says_it_in_a_dozen_lines() -> None:
     ]
     assert next(line for line in lines if line.startswith("kd ↓")).endswith("REGRESSED")
     assert next(line for line in lines if line.startswith("precision ↑")).endswith("ok")
-    assert "fd 0.031 → 0.098" in as_text(EXAMPLE)
+    assert "smallest worsening found with 80 % power, n = 599: fd 0.098, kd 0.098, precision 0.098" in lines
     assert "images that hurt kd most: 0012.png, 0007.png" in lines
     assert lines[-1] == "1 regressed, 1 inconclusive, 1 ok → exit 1   to accept: genbench check … --update-baseline"
 
 
 def test_columns_stand_below_each_other() -> None:
     lines = as_text(EXAMPLE).splitlines()
-    ends = {line.index(cell) + len(cell) for line, cell in zip(lines[1:5], ["margin", *["0.15"] * 3], strict=True)}
+    table = [lines[1], *lines[3:6]]
+    ends = {line.index(cell) + len(cell) for line, cell in zip(table, ["margin", *["0.15"] * 3], strict=True)}
     assert len(ends) == 1
 
 
@@ -228,6 +229,18 @@ def test_warnings_never_look_like_failures() -> None:
     assert "to accept" not in as_text(warned)
 
 
+def test_accepting_is_offered_only_where_it_helps() -> None:
+    limit = replace(outcome("fd", "regressed", 1.0, 2.0), gate=Gate(metric="fd", max=1.5, test="none"))
+    assert "to accept" not in as_text(check(limit))
+    assert "to accept" not in as_text(check(outcome("fd", "invalid", 1.0, None), outcome("kd", "regressed", 1.0, 2.0)))
+    assert "to accept" in as_text(check(limit, outcome("kd", "regressed", 1.0, 2.0)))
+
+
+def test_images_that_pull_alike_are_not_called_the_worst() -> None:
+    tied = check(outcome("recall", "regressed", 0.9, 0.5), hurt={"recall": [(f"{k}.png", 0.01) for k in range(12)]})
+    assert "images that hurt recall all alike, such as: 0.png, 1.png, 2.png" in as_text(tied).splitlines()
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_in_text(name: str) -> None:
     text = as_text(hostile(name))
@@ -297,19 +310,16 @@ def test_at_most_ten_annotations_of_a_type() -> None:
     assert at_most(lines) == lines
 
 
-def test_github_is_left_alone_elsewhere(tmp_path: Path) -> None:
-    stream, summary = io.StringIO(), tmp_path / "summary.md"
-    report(EXAMPLE, environ={"GITHUB_STEP_SUMMARY": str(summary)}, stream=stream)
-    assert stream.getvalue() == ""
-    assert not summary.exists()
-
-
-def test_github_gets_annotations_and_a_summary(tmp_path: Path) -> None:
-    stream, summary = io.StringIO(), tmp_path / "summary.md"
+def test_github_gets_annotations_and_a_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
     summary.write_text("before\n")
-    report(EXAMPLE, environ={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}, stream=stream)
-    assert stream.getvalue().count("::error ") == 1
-    assert stream.getvalue().count("::warning ") == 1
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    annotate(EXAMPLE)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("::error "), printed.err.count("::warning ")) == ("", 1, 1)
+    summarise(EXAMPLE)
     assert summary.read_text().startswith("before\n### ❌ genbench check tiny-ddpm")
 
 

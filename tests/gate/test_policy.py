@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from results_for_checks import fixed, result_of
 
 from genbench.errors import UsageError
 from genbench.gate.policy import ALPHA, Gate, Policy
 from genbench.gate.policy_file import find_policy, load_policy
+from genbench.testing.settings import Settings
 
 GOOD = """
 [check]
@@ -101,18 +103,19 @@ def test_gates_that_make_no_sense(gate: dict[str, object], sentence: str) -> Non
         Gate(metric="fid", **gate)  # type: ignore[arg-type]
 
 
-def test_the_nearest_file_counts_up_to_the_root_of_the_repository(tmp_path: Path) -> None:
+def test_the_nearest_file_counts_up_to_the_root_of_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "genbench.toml").write_text("[check]\nalpha = 0.5\n")
     root, inner = tmp_path / "project", tmp_path / "project" / "a" / "b"
     inner.mkdir(parents=True)
     (root / ".git").mkdir()
-    assert find_policy(inner) == Policy()  # what lies outside of the repository is not its policy
+    monkeypatch.chdir(inner)
+    assert find_policy() == Policy()  # what lies outside of the repository is not its policy
     (root / "pyproject.toml").write_text("[tool.genbench.check]\nalpha = 0.1\n")
-    assert find_policy(inner).alpha == 0.1
+    assert find_policy().alpha == 0.1
     (root / "a" / "pyproject.toml").write_text("[tool.other]\n")
-    assert find_policy(inner).alpha == 0.1
+    assert find_policy().alpha == 0.1
     (root / "a" / "genbench.toml").write_text("[check]\nalpha = 0.2\n")
-    assert find_policy(inner).alpha == 0.2
+    assert find_policy().alpha == 0.2
 
 
 def test_files_that_are_no_policy(tmp_path: Path) -> None:
@@ -127,6 +130,15 @@ def test_files_that_are_no_policy(tmp_path: Path) -> None:
     (tmp_path / "genbench.toml").write_text("[check\n")
     with pytest.raises(UsageError, match="cannot be read"):
         load_policy(tmp_path / "genbench.toml")
+
+
+def test_a_test_gates_what_has_no_error_bar_only_where_it_says_so() -> None:
+    result = result_of({"fd": fixed(5.0), "kd": fixed(1.0, None)})
+    assert [gate.metric for gate in Settings.of({}).policy(result).gate] == ["fd@tiny"]
+    limits = Settings.of({"max": {"kd": 2}, "test": {"kd": "none"}})
+    assert [(gate.metric, gate.kind) for gate in limits.policy(result).gate] == [("fd@tiny", "difference"), ("kd@tiny", "none")]
+    with pytest.raises(UsageError, match="alpha"):
+        Settings.of({"alpha": 7}).policy(result)
 
 
 def test_without_a_file_the_default_is_strict() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations_with_replacement
 
 import pytest
 import torch
-from results_for_checks import fixed, frechet, result_of, values
+from results_for_checks import even, fixed, frechet, result_of, values
 
 from genbench.errors import UsageError
-from genbench.estimate import Estimate
+from genbench.estimate import Estimate, Influence
 from genbench.evaluation.result import Result
+from genbench.gate.hurt import worst_images
 from genbench.gate.judge import judge
 from genbench.gate.policy import Gate, Policy
 from genbench.gate.verdict import EXITS, Check, Outcome, Verdict
@@ -84,10 +86,67 @@ def test_a_baseline_that_is_no_number_is_invalid() -> None:
     assert one(fixed(None), fixed(5.0)).verdict == "invalid"
 
 
-def test_without_an_error_bar_nothing_is_decided() -> None:
-    outcome = one(fixed(5.0, None), fixed(50.0, None))
-    assert outcome.verdict == "inconclusive"
+def test_groups_that_are_all_one_decide_nothing_and_hide_nothing() -> None:
+    """An error with no degrees of freedom is invalid, and leaves the regression of another metric in place."""
+    base, current = (result_of({"ssim": values(mean, seed=0), "fd": fixed(fd)}) for mean, fd in ((0.5, 5.0), (0.1, 50.0)))
+    for result in (base, current):
+        alone = replace(result.influence["ssim/1 ssim"], groups=torch.zeros(400, dtype=torch.int64))
+        metric = result.metrics[0].model_copy(update={"method": "clusters", "se": 0.0, "ci": None})
+        result.metrics[0] = metric
+        result.with_influence({"ssim/1 ssim": alone})
+    ssim, fd = judge(base, current, Policy(), name="default").outcomes
+    assert (ssim.verdict, fd.verdict) == ("invalid", "regressed")
+    assert fd.p is not None
+    assert fd.p < 1e-6
+
+
+def test_a_value_that_contradicts_its_influence_is_invalid() -> None:
+    """Influence of far more noise than the error bar would hide a regression behind it."""
+    base, current = result_of({"ssim": values(0.5, seed=0)}), result_of({"ssim": values(-0.5, seed=1)})
+    assert judge(base, current, Policy(), name="default").outcomes[0].verdict == "regressed"
+    noise = replace(current.influence["ssim/1 ssim"], fake=1e5 * current.influence["ssim/1 ssim"].fake)
+    for sides in ((base, current), (current, base)):
+        lie = sides[1].model_copy().with_influence({"ssim/1 ssim": noise})
+        for old, new in ((sides[0], lie), (lie, sides[0])):
+            (outcome,) = judge(old, new, Policy(), name="default").outcomes
+            assert outcome.verdict == "invalid"
+            assert "its influence makes a standard error of" in outcome.reason
+    moved = current.metrics[0].model_copy(update={"ci": (1.0, 2.0)})
+    told = judge(base, current.model_copy(update={"metrics": [moved]}), Policy(), name="default").outcomes[0]
+    assert (told.verdict, "does not contain" in told.reason) == ("invalid", True)
+
+
+def test_a_test_that_overlooks_what_is_twice_as_bad_says_so() -> None:
+    noisy, sharp = (result_of({"fd": even(fixed(5.0, se))}) for se in (3.0, 0.1))
+    assert "a value twice as bad may pass: fd@tiny" in judge(noisy, noisy, Policy(), name="default").notes[0]
+    assert not judge(sharp, sharp, Policy(), name="default").notes
+    margin = Gate(metric="fd", max_increase=0.5, test="difference")
+    assert "by more than the allowed 0.5" in judge(sharp, sharp, Policy(gate=[margin]), name="default").outcomes[0].reason
+
+
+def test_images_whose_pulls_are_equal_stand_in_the_order_of_another_metric() -> None:
+    """All images outside of the reference pull a share alike; the farthest of them is named first."""
+    n = 400
+    inside = torch.arange(n) < 200
+    share = Influence(fake=inside.double() - 0.5)
+    distance = torch.linspace(-1, 1, n, dtype=torch.float64).flip(0).roll(250)
+    estimates = {
+        "precision": replace(fixed(0.5, 0.5 / math.sqrt(n - 1), n=n, method="binomial", better="higher"), influence=share),
+        "fd": replace(fixed(5.0, float(distance.std()) / math.sqrt(n), n=n), influence=Influence(fake=distance)),
+    }
+    current = result_of(estimates, names=[str(i) for i in range(n)])
+    named = worst_images(current, current["precision"], current.metrics)
+    assert [name for name, _ in named[:3]] == ["250", "251", "252"]
+    assert [name for name, _ in worst_images(current, current["precision"])[:3]] == ["200", "201", "202"]
+
+
+@pytest.mark.parametrize("gate", [None, MARGIN, Gate(metric="fd", max_increase=0.5, test="difference")])
+def test_without_an_error_bar_no_difference_passes(gate: Gate | None) -> None:
+    outcome = one(fixed(5.0, None), fixed(50.0, None), gate)
+    assert outcome.verdict == "invalid"
     assert "no error bar" in outcome.reason
+    assert "test = 'none'" in outcome.reason
+    assert one(fixed(5.0, None), fixed(50.0, None), Gate(metric="fd", max=9, test="none")).verdict == "regressed"
     both = [result_of({"fd": fixed(5.0), "kd": fixed(value, None)}) for value in (5.0, 50.0)]
     check = judge(both[0], both[1], Policy(), name="default")
     assert [outcome.name for outcome in check.outcomes] == ["fd@tiny"]
@@ -135,8 +194,8 @@ def test_a_metric_that_nobody_measured_is_missing_with_its_neighbours() -> None:
 def test_the_family_has_one_chance_of_a_false_alarm() -> None:
     """A p that is small alone is not small among ten."""
     names = [f"m{i}" for i in range(10)]
-    base = result_of({name: fixed(5.0) for name in names})
-    current = result_of({name: fixed(5.0 + (0.36 if name == "m0" else 0.0)) for name in names})
+    base = result_of({name: even(fixed(5.0)) for name in names})
+    current = result_of({name: even(fixed(5.0 + (0.36 if name == "m0" else 0.0))) for name in names})
     alone = judge(base, current, Policy(gate=[Gate(metric="m0")]), name="default").outcomes[0]
     among = judge(base, current, Policy(), name="default").outcomes[0]
     assert (alone.verdict, among.verdict) == ("regressed", "ok")

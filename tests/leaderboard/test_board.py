@@ -6,12 +6,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from genbench.comparison.ranks import ranks
 from genbench.errors import DataError, UsageError
-from genbench.leaderboard.board import Group, Spread, make_groups, place, pooled
+from genbench.leaderboard.board import Group, make_groups
 from genbench.leaderboard.charts import points_of
 from genbench.leaderboard.entry import find_entries
 from genbench.leaderboard.pareto import on_front
@@ -119,15 +117,6 @@ def test_a_newer_run_of_the_same_seed_replaces_the_older_with_a_note(make_run: A
     assert "older run of the same seed" in notes[0]
 
 
-def test_ranks_of_single_seeds_are_those_of_comparison(make_result: Any, make_run: Any, tmp_path: Path) -> None:
-    values = [1.0, 1.15, 1.6, 2.0]
-    for number, value in enumerate(values):
-        make_run(tmp_path, f"{number}", {"fd": value}, draw=number, shared=0.08)
-    results = [make_result({"fd": value}, seed=number, shared=0.08) for number, value in enumerate(values)]
-    standings = named(groups_of(tmp_path)[0])
-    assert [standings[f"{number}"].rank for number in range(4)] == ranks(results, FD)
-
-
 def test_bold_is_what_is_not_significantly_worse_and_never_real_images(runs: Path) -> None:
     standings = named(groups_of(runs)[0])
     tied = {label for label, standing in standings.items() if standing.scores[FD].tied}
@@ -142,31 +131,6 @@ def test_the_shared_reference_tells_apart_what_looks_equal(make_run: Any, tmp_pa
         make_run(folder, "A", {"fd": 1.0}, draw=1, shared=shared)
         make_run(folder, "B", {"fd": 1.1}, draw=2, shared=shared)
         assert named(groups_of(folder)[0])["B"].scores[FD].tied is (shared == 0.0)
-
-
-def test_seeds_that_differ_widen_the_ranks(make_run: Any, tmp_path: Path) -> None:
-    """Means of 1.0 and 1.5 with an error of 0.06 each differ; with seeds 0.7 apart nobody can say so."""
-    for spread, apart in ((0.0, True), (0.7, False)):
-        folder = tmp_path / str(spread)
-        for label, value in (("A", 1.0), ("B", 1.5)):
-            for seed, shift in enumerate((-spread, 0.0, spread)):
-                make_run(folder, label, {"fd": value + shift}, seed=seed, draw=10 * len(folder.name) + ord(label))
-        assert named(groups_of(folder)[0])["B"].scores[FD].tied is not apart
-
-
-@pytest.mark.parametrize(("count", "seeds"), [(6, 2), (6, 3)])
-@pytest.mark.parametrize("between", [0.0, 0.3])
-def test_false_alarms_of_equal_methods_stay_at_the_promise(count: int, seeds: int, between: float) -> None:
-    """Methods that are the same, few seeds each: any claim of a difference in at most about 5 % of boards."""
-    rng = np.random.default_rng(0)
-    sampling, boards = 0.1, 400
-    alarms = 0
-    for _ in range(boards):
-        values = rng.normal(5.0, np.hypot(between, sampling), (count, seeds))
-        spreads = pooled([Spread(float(row.var(ddof=1)), sampling**2, seeds, seeds - 1) for row in values])
-        found = place(list(values.mean(1)), np.eye(count) * sampling**2 / seeds, spreads)
-        alarms += any(rank.low > 1 or rank.high < count for rank in found)
-    assert alarms / boards < 0.05 + 2.5 * (0.05 * 0.95 / boards) ** 0.5
 
 
 def test_pareto_front_by_its_definition() -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from genbench.leaderboard.entry import find_entries
 from genbench.leaderboard.formats import duration
 from genbench.leaderboard.site import write_site
+from genbench.study.ratings import Agreement, Fooling, Ratings, Share, SystemRating
 
 LABELS = {"Best", "Close", "Three seeds", "=1+1", "real"}
 
@@ -70,6 +71,7 @@ def test_json_reads_back(site: Path, hostile: str) -> None:
     assert rows["Best"]["metrics"][main["ranked_by"]] == {
         "value": 1.0,
         "se": 0.1,
+        "ci": pytest.approx([1 - 0.196, 1 + 0.196], rel=1e-3),
         "sd_over_seeds": None,
         "n": 500,
         "ties_with_best": True,
@@ -138,20 +140,19 @@ def test_marks_are_heard_as_well_as_seen(site: Path) -> None:
     assert marks == text.count("<strong>") > 2
 
 
-def test_pictures_and_reports_beside_a_run_are_shown(make_run: Any, tmp_path: Path) -> None:
+def test_pictures_beside_a_run_are_shown_and_reports_are_made(make_run: Any, tmp_path: Path) -> None:
     place = make_run(tmp_path / "runs", "A", {"fd": 1.0})
     make_run(tmp_path / "runs", "B", {"fd": 2.0}, draw=1)
     Image.new("RGB", (600, 600), "red").save(place / "samples.png")
-    (place / "report.html").write_text("<p>about A</p>")
     made: list[str] = []
     write_site(
-        [tmp_path / "runs"], tmp_path / "site", report=lambda document, out: (made.append(out.name), out.write_text("B"))[0]
+        [tmp_path / "runs"], tmp_path / "site", report=lambda document, out: (made.append(out.name), out.write_text("A"))[0]
     )
     page = Parsed((tmp_path / "site" / "index.html").read_text())
     (image,) = [attrs for tag, attrs in page.elements if tag == "img"]
     assert (image["alt"], image["width"]) == ("samples of A", "320")
-    assert (tmp_path / "site" / "reports" / "a.html").read_text() == "<p>about A</p>"
-    assert made == ["b.html"]
+    assert (tmp_path / "site" / "reports" / "a.html").read_text() == "A"
+    assert sorted(made) == ["a.html", "b.html"]
 
 
 def test_a_folder_of_samples_becomes_a_picture_and_a_broken_one_none(make_run: Any, tmp_path: Path) -> None:
@@ -163,6 +164,14 @@ def test_a_folder_of_samples_becomes_a_picture_and_a_broken_one_none(make_run: A
     write_site([tmp_path / "runs"], tmp_path / "site")
     page = Parsed((tmp_path / "site" / "index.html").read_text())
     assert [attrs["alt"] for tag, attrs in page.elements if tag == "img"] == ["samples of A"]
+
+
+def test_a_front_of_one_system_is_no_line(make_run: Any, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "A", {"fd": 1.0}, ms=1, seconds=1)
+    make_run(tmp_path / "runs", "B", {"fd": 2.0}, ms=2, seconds=2, draw=1)
+    text = write_site([tmp_path / "runs"], tmp_path / "site").index.read_text()
+    assert "Filled: the Pareto front" in text
+    assert "dashed line" not in text
 
 
 SUBMISSION = """
@@ -197,29 +206,54 @@ def test_submissions_and_plain_results_make_rows(make_result: Any, tmp_path: Pat
     assert "5 d" in page.text
 
 
-def test_human_ratings_stand_beside_the_metrics(runs: Path, tmp_path: Path) -> None:
-    from genbench.study.ratings import Agreement, Ratings, SystemRating
-
-    def rated(system: str, rating: float) -> SystemRating:
-        ends = (rating - 0.2, rating + 0.2)
-        return SystemRating(
-            system=system, rating=rating, se=0.1, ci=ends, preferred=0.5, preferred_ci=(0.4, 0.6), rank=1, rank_low=1,
-            rank_high=2, tied_with_best=rating > 0, letters="a", votes=40, wins=20, losses=20, ties=0,
-        )  # fmt: skip
-
-    agreement = Agreement(alpha=0.5, alpha_ci=None, majority=None, questions=10)
-    ratings = Ratings(
-        created="2026-11-21", study="looks", kind="pairwise", level=0.95, method="Bradley–Terry", votes=80, raters=9,
-        excluded=0, rule="", systems=[rated("Best", 0.5), rated("Close", -0.5), rated("Nobody", 0.0)],
-        pairs=[], intransitive=[],
-        position=None, agreement=agreement,
+def rated(system: str, rating: float | None, tied: bool, **rest: Any) -> SystemRating:
+    ends = None if rating is None else (rating - 0.2, rating + 0.2)
+    return SystemRating(
+        system=system, rating=rating, se=0.1, ci=ends, preferred=0.5, preferred_ci=(0.4, 0.6), rank=1, rank_low=1, rank_high=2,
+        tied_with_best=tied, letters="a", votes=40, wins=20, losses=20, ties=0, **rest,
     )  # fmt: skip
-    site = write_site([runs], tmp_path / "site", ratings=ratings)
+
+
+def ratings_of(kind: Any, systems: list[SystemRating]) -> Ratings:
+    return Ratings(
+        created="2026-11-21", study="looks", kind=kind, level=0.95, method="as it was made", votes=80, raters=9, excluded=0,
+        rule="", systems=systems, pairs=[], intransitive=[], position=None,
+        agreement=Agreement(alpha=0.5, alpha_ci=None, majority=None, questions=10),
+    )  # fmt: skip
+
+
+def test_what_is_taken_for_real_stands_beside_the_metrics(runs: Path, tmp_path: Path) -> None:
+    """A two-alternative study has no ratings but shares of votes; who is not in it is no tie."""
+
+    def fooled(system: str, share: float, tied: bool) -> SystemRating:
+        value = Share(value=share, ci=(share - 0.1, share + 0.1), n=40)
+        found = Fooling(
+            share=value, se=0.05, d_prime=None, d_prime_ci=(None, None), margin=0.1, p_equivalent=1.0, verdict="inconclusive"
+        )
+        return rated(system, None, tied, fooling=found)
+
+    systems = [fooled("Best", 0.25, False), fooled("Close", 0.4, True), rated("Three seeds", None, True, reason="no votes")]
+    site = write_site([runs], tmp_path / "site", ratings=ratings_of("two_alternative", systems))
+    page = site.index.read_text()
+    assert "taken for real ↑" in page
+    cells = [cell.partition("</td>")[0] for cell in page.partition("</table>")[0].split("<td ")]
+    best, close = (next(cell for cell in cells if text in cell) for text in ("25 % [15, 35]", "40 % [30, 50]"))
+    assert ('data-sort="0.25"' in best, "mark" in best) == (True, False)
+    assert ('data-sort="0.4"' in close, "mark" in close) == (True, True)
+    assert not [cell for cell in cells if "mark" in cell and "–" in cell]
+    rows = json.loads((tmp_path / "site" / "leaderboard.json").read_text())["groups"][0]["rows"]
+    assert {row["system"]: row["human"] for row in rows if row["human"]}.keys() == {"Best", "Close"}
+    assert "40 % \\[30, 50\\]" in (tmp_path / "site" / "leaderboard.md").read_text()
+
+
+def test_human_ratings_stand_beside_the_metrics(runs: Path, tmp_path: Path) -> None:
+    systems = [rated("Best", 0.5, True), rated("Close", -0.5, False), rated("Nobody", 0.0, False)]
+    site = write_site([runs], tmp_path / "site", ratings=ratings_of("pairwise", systems))
     text = Parsed(site.index.read_text()).text
     assert "+0.50 [+0.30, +0.70]" in text
     assert "without a row of this name: Nobody" in text
     rows = {row["system"]: row for row in json.loads((tmp_path / "site" / "leaderboard.json").read_text())["groups"][0]["rows"]}
-    assert rows["Close"]["human"]["rating"] == -0.5
+    assert rows["Close"]["human"]["value"] == -0.5
 
 
 def test_durations() -> None:

@@ -72,11 +72,15 @@ LIES = {
     "fewer images": (metric("kd", n=500), 5, "the influence beside it is of 599"),
     "more images on both sides": (inside("subject", n=10_000, listed=10_000), 5, "n is 599"),
     "more reference images": (metric("fd", n_real=50_000), 5, "more than the 1,198 images of the reference"),
-    "a negative error": (metric("vendi", se=-1.0), 5, "negative"),
+    "a negative error": (metric("vendi", se=-1.0), 5, "se: Input should be greater than"),
     "no protocol": (metric("fd", protocol="fid"), 5, "no protocol"),
     "NaN": (metric("fd", value=float("nan")), 5, "no genbench.result/1"),
     "an interval the wrong way round": (metric("fd", ci=[1.0, 0.0]), 5, "the wrong way round"),
     "no value and no reason": (metric("fd", value=None), 5, "no value and no reason"),
+    "no network": (metric("fd", extractor=None), 5, "nothing says which network made them"),
+    "no network, and none in the protocol": (
+        metric("inception_score", extractor=None, protocol="inception_score:tf/1"), 5, "nothing says which network made them",
+    ),
     "no digest": (inside("subject", digest="sha256:abc"), 5, "no digest"),
     "other weights": (network(weights_sha256="0" * 64), 3, "weights_sha256: 000000000000, and this version uses d5164d9361d6"),
     "another preprocessing": (network(preprocess="nearest-32"), 3, "preprocess: nearest-32"),
@@ -131,7 +135,7 @@ def _empty(folder: Path) -> Path:
 
 def test_runs_and_baselines_are_checked(make_run: Any, rewrite: Any, honest: Path, tmp_path: Path) -> None:
     from genbench.evaluation.result import Result
-    from genbench.gate.baseline import Baseline
+    from genbench.gate.baseline import Baseline, beside
 
     place = make_run(tmp_path / "runs", "A", {"fd": 1.0}, weights=identities._tiny())
     assert [one.exit_code for one in validate([place])] == [0]
@@ -144,7 +148,7 @@ def test_runs_and_baselines_are_checked(make_run: Any, rewrite: Any, honest: Pat
     assert [(one.schema, one.exit_code) for one in validate([path])] == [("genbench.baseline/1", 0)]
     rewrite(path, lambda document: document["entries"]["default"]["result"]["metrics"][0].update(value=0.01))
     assert "is not that of 0.01" in str(validate([path])[0])
-    path.with_suffix(".safetensors").unlink()
+    beside(path).unlink()
     assert "is missing" in str(validate([path])[0])
 
 
@@ -158,7 +162,7 @@ def test_submissions(copied: Path, honest: Path) -> None:
     listing.write_text(LISTING + "seeds = [0, 1]\n")
     assert "names 2 seeds, and there are 1 results" in str(validate([listing])[0])
     listing.write_text(LISTING.replace("https://", "javascript:"))
-    assert "url: Value error, an address begins with https://" in str(validate([listing])[0])
+    assert "url: an address begins with https://" in str(validate([listing])[0])
     listing.write_text(LISTING + "speed = 3\n")
     assert "speed: Extra inputs" in str(validate([listing])[0])
     listing.write_text(LISTING + "[sampling]\nms_per_image = nan\n")
@@ -202,6 +206,14 @@ def test_identities_are_those_of_the_networks() -> None:
         assert published == {name: variant.weights.sha256 for name, variant in module.items()}
     beginnings = {way.split(",")[2]: sha256 for way, sha256 in identities.KNOWN["lpips"].items()}
     assert beginnings == {name: backbone.weights.sha256 for name, backbone in lpips.BACKBONES.items()}
+
+
+def test_names_of_values_of_features_are_those_of_the_metrics() -> None:
+    names: set[str] = set()
+    for metric in (catalog.find("metrics", name) for name in catalog.names("metrics")):
+        if metric.extractor is not None and metric.takes != "points":
+            names |= set(metric.reports) | {name for renamed in metric.on.values() for name in renamed.values()}
+    assert names == identities.OF_FEATURES
 
 
 @pytest.mark.parametrize("name", ["clip", "dinov2", "lpips", "vgg16"])

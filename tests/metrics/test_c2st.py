@@ -35,6 +35,13 @@ def test_identical_sets_are_at_one_half(classifier: str) -> None:
         assert estimate.se < 1e-15
 
 
+def test_answers_that_belong_together_across_sides_have_no_influence_of_a_side() -> None:
+    """Copies on both sides answer together, so that the error is not what the pulls of either side add up to."""
+    real, fake = sample(150, 0), sample(150, 1)
+    assert compute(real, fake).influence is not None
+    assert compute(real, torch.cat([real[:1], fake[1:]])).influence is None
+
+
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
 def test_copies_of_real_images_do_not_leak(classifier: str) -> None:
     """Were a copy in another fold, its real twin would vote against it: the value would fall below one half."""

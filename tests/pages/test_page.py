@@ -94,3 +94,8 @@ def test_a_value_that_is_missing_is_an_error(template: Path) -> None:
 def test_data_refuses_what_json_does_not_have() -> None:
     with pytest.raises(ValueError, match="JSON"):
         page.data({"fid": float("nan")})
+
+
+def test_ticked_text_is_code_and_stays_text() -> None:
+    assert page.ticked("of `<tiny>` & `b`") == "of <code>&lt;tiny&gt;</code> &amp; <code>b</code>"
+    assert page.ticked("one ` <b>") == "one ` &lt;b&gt;"

@@ -64,3 +64,14 @@ def test_equal_data_give_an_equal_plot() -> None:
             return str(plots.svg(figure, title="t", description="d"))
 
     assert drawn() == drawn()
+
+
+@pytest.mark.parametrize("shape", [(200, 100), (3, 5), (96, 96), (1, 300)])
+def test_images_of_any_shape_are_enlarged_or_shrunk_to_one_side(shape: tuple[int, int]) -> None:
+    assert max(pictures.enlarged(np.zeros((3, *shape), dtype=np.uint8), 96).size) == 96
+
+
+def test_enlarged_images_keep_their_pixels() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 8), dtype=np.uint8)
+    shown = np.asarray(pictures.enlarged(pixels, 16)).transpose(2, 0, 1)
+    assert np.array_equal(shown, pixels.repeat(2, 1).repeat(2, 2))

@@ -27,7 +27,10 @@ def test_ratings(method: str, seed: int) -> None:
     scores = np.array([float(vote.choice == "left") for vote in votes])
     wins = [(a, b) if score else (b, a) for a, b, score in zip(left.tolist(), right.tolist(), scores, strict=True)]
 
-    ours = bradley_terry.fit(left, right, scores, len(place), Clusters.of(votes), side=False).ratings
+    # Every vote once from either side, so that neither is preferred, which choix does not know.
+    both = np.concatenate([left, right]), np.concatenate([right, left]), np.concatenate([scores, 1 - scores])
+    alone = Clusters(np.arange(2 * len(votes)), np.arange(4 * len(votes)).reshape(-1, 2))
+    ours = bradley_terry.fit(*both, len(place), alone).ratings
     tolerance = {"tol": 1e-10} if method == "ilsr_pairwise" else {"tol": 1e-10, "method": "BFGS"}
     theirs = getattr(choix, method)(len(place), wins, alpha=0.0, **tolerance)
     np.testing.assert_allclose(ours, theirs - theirs.mean(), atol=1e-6)

@@ -60,24 +60,6 @@ def test_votes_at_random_have_alpha_0() -> None:
     assert 0.85 <= np.mean(covered) <= 1
 
 
-def test_sides_do_not_matter() -> None:
-    votes = _asked(raters=10, seed=1)
-    turned = {"left": "right", "right": "left", "tie": "tie"}
-    swapped = [
-        vote.model_copy(
-            update={
-                "left": vote.right,
-                "right": vote.left,
-                "left_image": vote.right_image,
-                "right_image": vote.left_image,
-                "choice": turned[vote.choice],
-            }
-        )
-        for vote in votes
-    ]
-    assert agreement(swapped) == agreement(votes)
-
-
 def test_who_disagrees_stands_out() -> None:
     votes = Study(strengths={"a": 4.0, "b": 0.0, "c": -4.0}, raters=10, each=40, questions=60, careless=1).votes(2)
     shares = dict(of_raters(votes))

@@ -105,6 +105,21 @@ def test_systems_that_are_alike_share_letters_and_ranks() -> None:
     assert {(one.rank_low, one.rank_high) for one in found.systems} == {(1, 3)}
 
 
+def test_few_raters_with_tastes_seldom_make_a_false_claim() -> None:
+    """Of five systems that are alike; ranks that hold have any letter beside "a" in at most 5 % of studies."""
+    study = Study(strengths=dict.fromkeys("abcde", 0.0), raters=4, each=100, taste=1.0)
+    claims = [{one.letters for one in analyze(study.votes(seed)).systems} != {"a"} for seed in range(100)]
+    assert np.mean(claims) <= 0.06
+
+
+def test_another_level_changes_every_interval() -> None:
+    votes = Study(strengths=FIVE, raters=12, questions=60).votes(0)
+    usual, strict = analyze(votes), analyze(votes, level=0.999)
+    intervals = [(one.agreement.alpha_ci, one.position.ci, one.systems[0].ci, one.pairs[0].share.ci) for one in (usual, strict)]
+    for narrow, wide in zip(*intervals, strict=True):
+        assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
 def test_circles_are_named_once() -> None:
     chosen = {("a", "b"), ("b", "c"), ("c", "a")}
     votes = [

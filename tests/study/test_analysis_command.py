@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 import studies
 
+from genbench.bench.record import Quality, Record
 from genbench.cli import run
-from genbench.evaluation.result import Images, MetricResult, Result, Timing
+from genbench.evaluation.result import Extractor, Images, MetricResult, Result, Timing
 from genbench.study.ratings import Ratings
 from genbench.study.store import FILE, Store
 from genbench.study.votes import Vote
 
 Study = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks/study/simulated.py"))["Study"]
+TINY = {"extractor": "tiny", "version": 1, "weights_sha256": "a" * 64, "preprocess": "as_is", "precision": "fp32"}
 SIX = {"a": 1.5, "b": 0.9, "c": 0.3, "d": -0.3, "e": -0.9, "f": -1.5}
 
 
@@ -42,7 +44,7 @@ def result(name: str, value: float, protocol: str = "fd@tiny/1") -> Result:
         better="lower",
         protocol=protocol,
         layer=None,
-        extractor=None,
+        extractor=Extractor(**TINY),
     )
     timing = Timing(wall_s=1, cpu_s=1, extract_s=0, metrics_s=0, images_extracted=0)
     subject = Images(name=name, kind="folder")
@@ -89,6 +91,21 @@ def test_metrics_against_people(votes: str, tmp_path: Path, capsys: pytest.Captu
     assert found["tau_ci"][0] < 13 / 15 < found["tau_ci"][1]
     low, high = found["accuracy"]["ci"]
     assert 0.5 < low < high < 1
+
+
+def test_a_document_of_another_name_is_not_its_neighbour(
+    votes: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place, name in enumerate(SIX):
+        (tmp_path / name).mkdir()
+        final = Quality(evaluation=result(name, float(place)))
+        Record(label=name, family="vae", task="unconditional", config={}, final=final).save(tmp_path / name)
+        (tmp_path / name).joinpath("result.json").rename(tmp_path / f"{name}.json")
+    result("f", 9.0).save(tmp_path)  # beside all of them
+    against = [option for name in SIX for option in ("--against", str(tmp_path / f"{name}.json"))]
+    assert run(["study", "analyze", votes, *against, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["alignments"]
+    assert found["systems"] == 6
 
 
 def test_few_systems_have_a_tau_without_an_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

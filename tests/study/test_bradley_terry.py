@@ -34,9 +34,10 @@ def alone(n: int) -> Clusters:
 
 
 def test_two_systems_have_the_log_odds_of_their_votes() -> None:
-    left, right = np.zeros(100, dtype=int), np.ones(100, dtype=int)
-    scores = np.arange(100) < 80
-    found = fit(left, right, scores.astype(float), 2, alone(100), side=False)
+    left = np.arange(100) % 2  # on either side as often, and with as many wins
+    scores = np.where(left == 0, np.arange(100) < 80, np.arange(100) >= 80)
+    found = fit(left, 1 - left, scores.astype(float), 2, alone(100))
+    assert found.left == pytest.approx(0, abs=1e-9)
     np.testing.assert_allclose(found.ratings, [np.log(4) / 2, -np.log(4) / 2], atol=1e-9)
     # The error of log-odds is (n p (1 - p))^-1/2, with the correction for 100 clusters.
     expected = np.sqrt(1 / (100 * 0.8 * 0.2) * 100 / 99)
@@ -154,13 +155,12 @@ def test_somebody_who_votes_at_random_widens_the_intervals() -> None:
     assert with_one_more(random) > np.trace(fitted(votes).covariance)
 
 
-@pytest.mark.parametrize("raters", [30, 60])
-def test_intervals_cover(raters: int) -> None:
-    """92 to 98 % of 500 intervals of raters with tastes of their own; benchmarks/study/recovery.py repeats it at length."""
-    study = Study(strengths=FIVE, raters=raters, each=50, taste=0.5, left=0.3)
+def test_intervals_cover() -> None:
+    """About 95 % of intervals of raters with tastes of their own; benchmarks/study/recovery.py repeats it at length."""
+    study = Study(strengths=FIVE, raters=30, each=50, taste=0.5, left=0.3)
     truth, inside = study.truth(), []
-    for seed in range(100 * raters, 100 * raters + 40):
+    for seed in range(3000, 3040):
         found = fitted(study.votes(seed))
-        low, high = student_interval(found.ratings, np.sqrt(np.diag(found.covariance)), raters - 1)
+        low, high = student_interval(found.ratings, np.sqrt(np.diag(found.covariance)), 29)
         inside.append((low <= truth) & (truth <= high))
     assert 0.90 <= np.mean(inside) <= 0.99  # of 40 studies, whose five intervals depend on each other

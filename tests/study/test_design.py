@@ -204,6 +204,12 @@ def test_what_cannot_be_a_study_is_refused_with_a_reason(tmp_path: Path) -> None
     assert not (tmp_path / "study" / FILE).exists()
 
 
+def test_a_study_with_votes_is_made_again_as_it_is(tmp_path: Path) -> None:
+    study, folder = pairwise(tmp_path)
+    Store(folder / "votes.sqlite", study.id).close()
+    assert pairwise(tmp_path)[0] == study
+
+
 def test_another_study_does_not_take_the_place_of_one(tmp_path: Path) -> None:
     study, folder = pairwise(tmp_path)
     Store(folder / "votes.sqlite", study.id).close()

@@ -15,7 +15,7 @@ from studies import HOSTILE, pairwise, pictures, systems
 from genbench.errors import DataError, SetupError
 from genbench.study.design import new_study
 from genbench.study.document import Study
-from genbench.study.serve import serve
+from genbench.study.serve import _hosts, _listen, serve
 from genbench.study.store import FILE, Store
 
 pytest.importorskip("fastapi", reason="the extra `study` is not installed")
@@ -27,8 +27,8 @@ from genbench.study.server import create_app
 
 
 @contextmanager
-def running(study: Study, folder: Path) -> Iterator[tuple[TestClient, Store]]:
-    with closing(Store(folder / FILE, study.id)) as store, TestClient(create_app(study, folder, store)) as client:
+def running(study: Study, folder: Path, hosts: set[str] | None = None) -> Iterator[tuple[TestClient, Store]]:
+    with closing(Store(folder / FILE, study.id)) as store, TestClient(create_app(study, folder, store, hosts)) as client:
         yield client, store
 
 
@@ -147,6 +147,49 @@ def test_other_sites_cannot_vote_through_a_visitors_browser(tmp_path: Path) -> N
         assert client.post("/api/votes", json=sent, headers={"origin": "http://testserver"}).json() == {"kept": True}
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://", "", "testserver", "ftp://testserver", "http://testserver.evil"])
+def test_a_malformed_origin_is_refused(tmp_path: Path, origin: str) -> None:
+    study, folder = pairwise(tmp_path)
+    with running(study, folder) as (client, _):
+        response = client.post("/api/votes", json=answer(study, study.questions[0].id), headers={"origin": origin})
+        assert response.status_code == 403
+
+
+def served_names(host: str, allow: tuple[str, ...] = ()) -> set[str] | None:
+    with closing(_listen(host, 0)) as listener:
+        return _hosts(listener, allow)
+
+
+def test_a_name_that_another_site_points_here_is_refused(tmp_path: Path) -> None:
+    """Its page would be of the same origin, and could read the study and vote."""
+    study, folder = pairwise(tmp_path)
+    sent = answer(study, study.questions[0].id)
+    hosts = served_names("127.0.0.1", ("Study.example",))
+    with running(study, folder, hosts) as (client, store):
+        for host in (
+            "evil.example",
+            "evil.example:8765",
+            "localhost.evil.example",
+            "[",
+            "[::1",
+            "",
+            "127.0.0.1@evil.example:1",
+        ):
+            headers = {"host": host, "origin": f"http://{host}"}
+            for response in (client.post("/api/votes", json=sent, headers=headers), client.get("/", headers=headers)):
+                assert (response.status_code, list(response.json())) == (403, ["error"])
+        assert store.count().votes == 0
+        for host in ("localhost", "LOCALHOST:8765", "127.0.0.1:8765", "[::1]:8765", "study.example", "study.example:443"):
+            headers = {"host": host, "origin": f"http://{host}"}
+            assert client.post("/api/votes", json=sent, headers=headers).json() == {"kept": True}
+
+
+def test_a_server_for_the_network_answers_to_any_name_unless_told_one() -> None:
+    assert served_names("0.0.0.0") is None
+    assert "evil.example" not in (served_names("localhost") or ())
+    assert served_names("0.0.0.0", ("study.example",)) == {"study.example", "localhost", "127.0.0.1", "::1", "0.0.0.0"}
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -183,7 +226,7 @@ def test_the_page_learns_neither_systems_nor_answers(tmp_path: Path) -> None:
             for secret in ("ddpm", "onerror", "noise", "photos", "0003", '"real"', '"catch"'):
                 assert secret not in text.lower()
         assert "Real? &#34;&lt;b&gt;&#34; &amp; &lt;/script&gt;" in page.text
-        assert page.text.count("</script>") == 2
+        assert page.text.count("</script>") == 3
         voted = client.post("/api/votes", json=answer(study, study.questions[0].id))
         assert voted.json() == {"kept": True}, "not even whether it was right"
 

@@ -16,11 +16,11 @@ SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "study" / "load.py
 
 
 def test_many_raters_and_a_killed_server() -> None:
-    command = [sys.executable, str(SCRIPT), "--raters", "5", "--seconds", "2", "--kills", "1"]
+    command = [sys.executable, str(SCRIPT), "--raters", "5", "--seconds", "1", "--kills", "1"]
     outcome = subprocess.run(command, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     row = json.loads(outcome.stdout)
-    assert row["acknowledged"] == row["stored"] >= 20
+    assert row["acknowledged"] == row["stored"] >= 5
     assert row["retries"] > 0, "the raters noticed"
     assert row["sent again"] > 0
     assert not any(row[key] for key in ("lost", "doubled", "never acknowledged", "changed", "refused"))

@@ -42,7 +42,7 @@ def test_no_name_is_readable_and_none_can_break_out(tmp_path: Path) -> None:
     text = (tmp_path / "study.html").read_text()
     for secret in ("secretmodel", "onerror=alert", "0001.png", str(tmp_path)):
         assert secret not in text
-    assert text.count("</script>") == 2
+    assert text.count("</script>") == 3
     assert "connect-src" not in text
     assert "img-src data:;" in text
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -116,14 +119,63 @@ def test_killed_in_the_middle_no_acknowledged_vote_is_lost(tmp_path: Path) -> No
         assert store.add(votes(study, "later")[0])
 
 
+def read_as_nobody(folder: Path, study: str, expected: int) -> bool:
+    """Whether a process that may write nothing there reads so many votes."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            writable = os.access(folder, os.W_OK)
+            os._exit(int(writable or len(kept_votes(folder, study)) != expected))
+        except BaseException:
+            os._exit(2)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that other users may look into, unlike pytest's."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_reading_needs_no_writable_folder_and_leaves_nothing(public: Path) -> None:
+    study, folder = pairwise(public)
+    store = Store(folder / FILE, study.id)
+    first, second = votes(study)[:2]
+    store.add(first)
+    folder.chmod(0o555)
+    assert read_as_nobody(folder, study.id, 1), "while a server runs"
+    folder.chmod(0o755)
+    store.add(second)
+    store.close()
+    (folder / f"{FILE}.lock").unlink()
+    before = sorted(path.name for path in folder.iterdir())
+    folder.chmod(0o555)
+    assert read_as_nobody(folder, study.id, 2)
+    assert len(kept_votes(folder, study.id)) == 2
+    folder.chmod(0o755)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
 def test_what_holds_no_votes_of_this_study_is_refused(tmp_path: Path) -> None:
     study, folder = pairwise(tmp_path)
     Store(folder / FILE, study.id).close()
     with pytest.raises(DataError, match="votes of another study"):
         Store(folder / FILE, "0123456789abcdef")
     assert kept_votes(folder, study.id) == []
+    with pytest.raises(DataError, match="votes of another study"):
+        kept_votes(folder, "0123456789abcdef")
     (folder / "text").write_text("no database, whatever its name says" * 100)
     with pytest.raises(DataError, match="holds no votes"):
         Store(folder / "text", study.id)
+    (folder / "text").replace(folder / FILE)
+    with pytest.raises(DataError, match="cannot read votes"):
+        kept_votes(folder, study.id)
+    (folder / FILE).write_bytes(b"")  # of a server that was killed as it began
+    assert kept_votes(folder, study.id) == []
     with pytest.raises(SetupError, match="cannot open"):
         Store(tmp_path / "nowhere" / FILE, study.id)

@@ -83,6 +83,21 @@ def test_nobody_or_everybody(everybody: float) -> None:
     assert high - low > 0.1  # 20 people, not 60 votes
 
 
+@pytest.mark.parametrize("raters", [2, 5, 6, 7, 10, 40])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.4, 0.5, 1.0])
+def test_interval_p_and_verdict_agree(raters: int, share: float) -> None:
+    found = fooling(answers(20 * raters, share), spread(20 * raters, raters))
+    low, high = found.share.ci
+    assert (low <= 0.5 <= high) == (found.share.p >= 0.05)
+    assert (found.verdict == "distinguishable") == (not low <= 0.5 <= high)
+
+
+def test_nothing_is_asked_for_where_nobody_knows_how_alike_raters_are() -> None:
+    found = fooling(np.zeros(100), spread(100, 5))
+    assert (found.verdict, found.needs) == ("inconclusive", None)  # five people who agree are as rare as p = 0.06
+    assert fooling(answers(100, 0.5), spread(100, 5)).needs > 100
+
+
 def test_people_and_images_that_differ_widen_the_interval() -> None:
     """Half of the people, or of the images, are fooled always and the others never."""
     values = np.arange(400) // 20 < 10

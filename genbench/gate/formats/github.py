@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
 from genbench.gate.formats.markdown import as_markdown
 from genbench.gate.formats.rows import FINE
@@ -46,22 +46,15 @@ def at_most(lines: Sequence[str]) -> list[str]:
     return kept
 
 
-def report(
-    check: Check, *, strict: bool = False, environ: Mapping[str, str] | None = None, stream: TextIO | None = None
-) -> None:
-    """Inside GitHub Actions, add the check to the step's summary and annotate its run; nothing elsewhere.
+def annotate(check: Check, *, strict: bool = False) -> None:
+    """On stderr, because stdout is data."""
+    if lines := as_annotations(check, strict=strict):
+        print(lines, file=sys.stderr)
 
-    Args:
-        environ: os.environ by default.
-        stream: of the annotations; stderr by default, because stdout is data.
-    """
-    environ = os.environ if environ is None else environ
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return
-    lines = as_annotations(check, strict=strict)
-    if lines:
-        print(lines, file=stream or sys.stderr)
-    if path := environ.get("GITHUB_STEP_SUMMARY"):
+
+def summarise(check: Check, *, strict: bool = False) -> None:
+    """Add the check to the summary of the step, where the environment says that there is one."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         append_summary(Path(path), as_markdown(check, strict=strict))
 
 

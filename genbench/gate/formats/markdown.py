@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from genbench.gate.formats.rows import HEADINGS, baseline, conclusion, hurt, power, protocols, reasons, rows
+from genbench.gate.formats.rows import HEADINGS, WORDS, baseline, conclusion, hurt, power, protocols, reasons, rows
 from genbench.gate.verdict import Check
+from genbench.pages import tables
 from genbench.pages.escape import markdown
 
 
 def as_markdown(check: Check, *, strict: bool = False, against: str = "") -> str:
     """A heading, the table, and the sentences below it. `against`: where the baseline is kept."""
     mark = "❌" if check.exit_code(strict=strict) else "✅"
-    parts = [f"### {mark} genbench check {markdown(check.name)}", _table(check)]
+    parts = [f"### {mark} genbench check {markdown(check.name)}", tables.as_markdown([HEADINGS, *rows(check)], WORDS)]
     parts += [_list(f"**{markdown(metric)}**: {markdown(sentence)}" for metric, sentence in reasons(check))]
     parts += [markdown(power(check))]
-    named = [(markdown(metric), ", ".join(map(markdown, images))) for metric, images in hurt(check)]
-    parts += [_list(f"images that hurt **{metric}** most: {images}" for metric, images in named)]
+    parts += [_list(f"{markdown(what)}: {', '.join(map(markdown, images))}" for what, images in hurt(check))]
     parts += [_list(f"note: {markdown(note)}" for note in check.notes)]
     parts += [f"**{markdown(conclusion(check, strict))}**  ", markdown(f"{protocols(check)} · {baseline(check, against)}")]
     return "\n\n".join(part for part in parts if part)
-
-
-def _table(check: Check) -> str:
-    rule = ["---", "--:", "--:", "--:", "--:", "---"]
-    body = [[markdown(cell) for cell in row] for row in rows(check)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (HEADINGS, rule, *body))
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ class Row(NamedTuple):
 
 
 HEADINGS = Row("metric", "baseline", "current", "difference [95 % CI]", "margin", "verdict")
+WORDS = (0, len(HEADINGS) - 1)  # columns that hold no numbers
 
 
 def rows(check: Check) -> list[Row]:
@@ -99,19 +100,9 @@ def counts(result: Result | None) -> str:
 
 
 def power(check: Check) -> str:
-    """The smallest change that this many images show, or nothing where no error is known."""
-    found = [outcome for outcome in check.outcomes if outcome.difference and outcome.difference.se is not None]
-    parts = [_power(outcome) for outcome in found]
-    if not parts:
-        return ""
-    return f"n = {counts(check.current)}; SE and the smallest worsening found with 80 % power: {', '.join(parts)}"
-
-
-def _power(outcome: Outcome) -> str:
-    difference = outcome.difference
-    se = difference.se if difference else None
-    shown = f"{outcome.name} {0.0 if se is None else se:.2g}"
-    return shown if outcome.detectable is None else f"{shown} → {outcome.detectable:.2g}"
+    """The smallest change that this many images show, or nothing where it is not known."""
+    parts = [f"{outcome.name} {outcome.detectable:.2g}" for outcome in check.outcomes if outcome.detectable is not None]
+    return f"smallest worsening found with 80 % power, n = {counts(check.current)}: {', '.join(parts)}" if parts else ""
 
 
 def reasons(check: Check) -> list[tuple[str, str]]:
@@ -124,11 +115,21 @@ def reasons(check: Check) -> list[tuple[str, str]]:
 
 
 def hurt(check: Check) -> Iterator[tuple[str, list[str]]]:
-    """(metric, names of images) of the metrics that are not fine, the failing ones first."""
+    """("images that hurt fd most", their names) of the metrics that are not fine, the failing ones first."""
     order = {outcome.name: outcome.verdict not in FINE for outcome in check.outcomes}
     named = sorted((name for name in check.hurt if check.hurt[name]), key=lambda name: not order.get(name, False))
     for name in named[:SHOWN_METRICS]:
-        yield name, [image for image, _ in check.hurt[name][:SHOWN_IMAGES]]
+        pulls = [pull for _, pull in check.hurt[name]]
+        alike = len(pulls) > SHOWN_IMAGES and pulls[0] == pulls[-1]
+        how = "all alike, such as" if alike else "most"
+        yield f"images that hurt {name} {how}", [image for image, _ in check.hurt[name][:SHOWN_IMAGES]]
+
+
+def acceptable(check: Check) -> bool:
+    """Whether taking the subject as the new baseline would change what fails: not of values that are none, nor of limits."""
+    failing = [outcome for outcome in check.outcomes if outcome.counts and outcome.verdict not in FINE]
+    compared = [outcome for outcome in failing if outcome.gate.kind != "none" and outcome.current is not None]
+    return bool(compared) and all(outcome.verdict != "invalid" for outcome in failing)
 
 
 def conclusion(check: Check, strict: bool) -> str:
