@@ -6,16 +6,19 @@
     ├── DataError                 5   images, arrays or statistics that cannot be used as they are
     └── SetupError                6   offline, a missing extra, a full disk, weights that are not what they claim
 
-Exit 1 is a regression and 4 an inconclusive check under `--strict`; 70 is a bug in genbench.
+Exit 1 is a regression and 4 an inconclusive check under `--strict`; 70 is a bug in genbench and 130 an interruption.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+MOST_LISTED = 10
 
 
 class GenbenchError(Exception):
@@ -75,6 +78,11 @@ def first_mistake(error: ValidationError, whole: str = "document") -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"])) or whole
     return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def listed(things: Sequence[object]) -> str:
+    """ "a, b, c": of many the first, and that there are more."""
+    return ", ".join(map(str, things[:MOST_LISTED])) + (", ..." if len(things) > MOST_LISTED else "")
 
 
 def missing_extra(package: str, extra: str) -> SetupError:

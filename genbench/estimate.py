@@ -17,7 +17,9 @@ Better = Literal["lower", "higher", "zero"]  # "zero": the nearer to zero from e
 ARROWS: Mapping[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
 LEVEL = 0.95  # of every interval
 LARGEST = 1e100  # of a number in a document: its square is still one
-ROUNDING = 1e-9  # values and errors below it are what float64 leaves of a zero
+VANISHING = 1e-9  # values and errors below it are what float64 leaves of a zero
+NORMAL = NormalDist()
+MANY = 200  # degrees of freedom from which Student's t is the normal distribution for every purpose here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,40 @@ class Influence:
     fake: Tensor | NDArray[Any]
     real: Tensor | NDArray[Any] | None = None
     groups: Tensor | NDArray[Any] | None = None
+
+
+def group_sums(influence: Influence) -> NDArray[Any]:
+    """Of the generated images' pulls, as float64: one per group in order of first appearance, one per image without groups."""
+    import numpy as np
+
+    pulls = np.asarray(influence.fake, dtype=np.float64)
+    return pulls if influence.groups is None else np.bincount(group_places(influence.groups), weights=pulls)
+
+
+def group_places(groups: Any) -> NDArray[Any]:
+    """Any integers -> 0, 1, ..., equal where they were equal, in order of first appearance."""
+    import numpy as np
+
+    _, first, inverse = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def influence_variance(influence: Influence, n_real: int | None, *, ddof: int = 1) -> float:
+    """Of the value, var(fake) / n + var(real) / n_real, by sums of groups where images belong together; 0 of one alone.
+
+    n_real: images of the reference, of which perhaps a sample only is known; None where none is used. ddof: of var(fake).
+    """
+    import numpy as np
+
+    sums = group_sums(influence)
+    found = _variance(sums, ddof) * len(sums) / len(influence.fake) ** 2
+    if influence.real is not None and n_real:
+        found += _variance(np.asarray(influence.real, dtype=np.float64), 1) / n_real
+    return found
+
+
+def _variance(numbers: NDArray[Any], ddof: int) -> float:
+    return float(((numbers - numbers.mean()) ** 2).sum()) / max(1, len(numbers) - ddof)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +142,17 @@ def worse_sign(value: float, better: Better) -> float:
 
 def normal_interval(value: float, se: float, level: float = LEVEL) -> tuple[float, float]:
     """(low, high) of the normal interval around `value`."""
-    half = NormalDist().inv_cdf(0.5 + level / 2) * se
-    return value - half, value + half
+    return student_interval(value, se, math.inf, level)
 
 
-def wilson_interval(share: float, n: float, level: float = LEVEL, *, quantile: float | None = None) -> tuple[float, float]:
+def wilson_interval(share: float, n: float, level: float = LEVEL, *, freedom: float = math.inf) -> tuple[float, float]:
     """Wilson's interval for a share of n independent trials; it stays inside [0, 1] and has width at 0 and 1.
 
-    quantile: in place of the normal distribution's for `level`.
+    freedom: degrees of freedom of Student's t in place of the normal distribution.
 
     Source: Wilson 1927, Probable inference, the law of succession, and statistical inference.
     """
-    z2 = (NormalDist().inv_cdf(0.5 + level / 2) if quantile is None else quantile) ** 2
+    z2 = student_quantile(0.5 + level / 2, freedom) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not push the share out
@@ -129,13 +164,10 @@ def clustered_share_interval(share: float, se: float, groups: int, level: float 
     It is that of share (1 - share) / se² independent trials, with Student's t for the groups, at least 2, in place of the
     normal quantile (as Korn and Graubard 1998 do with another interval). Without any spread a group counts as one trial.
     """
-    from scipy.special import stdtrit
-
     binomial = share * (1 - share)
     if binomial <= 0 or se <= 0:
         return wilson_interval(share, groups, level)
-    quantile = float(stdtrit(groups - 1, 0.5 + level / 2))
-    return wilson_interval(share, binomial / se**2, quantile=quantile)
+    return wilson_interval(share, binomial / se**2, level, freedom=groups - 1)
 
 
 def mean_estimate(values: Tensor, *, better: Better, n_real: int | None = None, clusters: Tensor | None = None) -> Estimate:
@@ -172,12 +204,28 @@ def mean_estimate(values: Tensor, *, better: Better, n_real: int | None = None, 
     )
 
 
-def student_interval(value: float, se: float, freedom: int, level: float = LEVEL) -> tuple[float, float]:
+def student_interval(value: float, se: float, freedom: float, level: float = LEVEL) -> tuple[float, float]:
     """(low, high) of Student's t interval around `value`, for an error estimated with `freedom` degrees of freedom."""
+    half = student_quantile(0.5 + level / 2, freedom) * se
+    return value - half, value + half
+
+
+def student_quantile(level: float, freedom: float = math.inf) -> float:
+    """Of Student's t, which is the normal distribution with many degrees of freedom."""
+    if freedom >= MANY:
+        return NORMAL.inv_cdf(level)
     from scipy.special import stdtrit
 
-    half = float(stdtrit(freedom, 0.5 + level / 2)) * se
-    return value - half, value + half
+    return float(stdtrit(freedom, level))
+
+
+def student_tail(t: float, freedom: float = math.inf) -> float:
+    """The probability that Student's t is at least `t`."""
+    if freedom >= MANY:
+        return 0.5 * math.erfc(t / math.sqrt(2))
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, -t))
 
 
 def format_value(value: float | None, se: float | None) -> str:
@@ -186,7 +234,7 @@ def format_value(value: float | None, se: float | None) -> str:
         return "–"
     if se is None or se == 0:
         return f"{value:.4g}"
-    if abs(value) < ROUNDING and se < ROUNDING:
+    if abs(value) < VANISHING and se < VANISHING:
         return "0"
     decimals = min(12, max(0, 1 - math.floor(math.log10(se))))
     return f"{value:.{decimals}f} ± {se:.{decimals}f}"

@@ -122,6 +122,13 @@ def test_hooks_name_verbs_that_exist() -> None:
         assert verb in verbs
 
 
+def test_the_hook_leaves_the_json_of_others_alone() -> None:
+    (hook,) = HOOKS
+    ours = ["genbench-baseline.json", "a/genbench-baselines/test_x.json", "results/vae/result.json", "result.json"]
+    others = ["results/summary.json", "results/my-result.json", "package.json"]
+    assert [path for path in ours + others if re.search(hook["files"], path)] == ours
+
+
 @pytest.mark.parametrize(
     ("path", "taken"),
     [

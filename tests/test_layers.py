@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "genbench"
 LAYERS = [
-    {"batch", "images", "seeding", "files", "assets", "catalog", "errors", "estimate", "gaussian"},
+    {"batch", "images", "seeding", "files", "assets", "catalog", "documents", "errors", "estimate", "gaussian"},
     {"nn", "pages"},
     {"data", "features", "metrics", "models"},
     {"training", "evaluation"},

@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """The exit status of a command line: 0, or what the error tree of genbench.errors says; 70 is a bug."""
+    """The exit status of a command line: what its verb says, else that of the error; see genbench.errors."""
     import typer
 
     # Newer versions of typer carry a click of their own, and hand on only this descendant of its two base classes.

@@ -26,7 +26,7 @@ def run(
     format: Format = "text",
     precision: options.TrainingPrecision = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     device: options.Device = "auto",
     offline: options.Offline = False,
@@ -46,7 +46,7 @@ def run(
     from genbench.bench.runner import run_suite
     from genbench.bench.selection import selected
 
-    shape = "json" if json else options.choice(format, tuple(tables.FORMATS), "--format")
+    shape = "json" if as_json else options.choice(format, tuple(tables.FORMATS), "--format")
     path = suites.find_suite(suite)
     wanted = selected(suites.load_suite(path), only or ())
     folder = out or Path("runs") / path.stem
@@ -71,7 +71,7 @@ def run(
 def table(
     runs: Annotated[list[Path], typer.Argument(help="Folders that `genbench run` made.")],
     format: Format = "text",
-    json: options.Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Print the comparison table of finished runs.
 
@@ -82,14 +82,14 @@ def table(
     from genbench.bench import table as tables
     from genbench.bench.record import records_below
 
-    shape = "json" if json else options.choice(format, tuple(tables.FORMATS), "--format")
+    shape = "json" if as_json else options.choice(format, tuple(tables.FORMATS), "--format")
     found = [record for folder in runs for record in records_below(folder)]
     print(tables.render(tables.make_table(found), shape))
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")] = Path("runs/demo"),
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a handful of families on embedded digits and compare them: offline, about a minute on two cores.
@@ -104,7 +104,7 @@ def demo(
     tell = (lambda name, event: None) if quiet else _tell
     records = run_suite(suites.load_suite(path), path.name, out, device="cpu", tell=tell)
     made = tables.make_table(records)
-    print(tables.as_json(made) if json else tables.as_text(made))
+    print(tables.as_json(made) if as_json else tables.as_text(made))
     from genbench.bench.grid import side_by_side
     from genbench.leaderboard.site import write_site
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +11,10 @@ import typer
 
 from genbench.cli import options
 from genbench.cli.progress import progress
-from genbench.errors import UsageError
+from genbench.errors import DataError, UsageError
 from genbench.pages.escape import log_line
 
 if TYPE_CHECKING:
-    from genbench.evaluation.result import Result
     from genbench.gate.baseline import Baseline
     from genbench.gate.policy import Policy
     from genbench.gate.verdict import Check
@@ -101,8 +99,9 @@ def check(
     genbench check out --metric fid --max 6 --max-increase 0.15
     genbench check new/result.json --against old/result.json --json
     """
-    format = "json" if as_json else format
-    options.choice(format, ("text", "json", "markdown", "github"), "--format")
+    from genbench.gate.formats import FORMATS
+
+    shape = "json" if as_json else options.choice(format, tuple(FORMATS), "--format")
     options.choice(summary, ("auto", "off"), "--summary")
     options.choice(on_bad, ("fail", "skip"), "--on-bad")
     options.choice(on_size_mix, ("fail", "resize"), "--on-size-mix")
@@ -110,7 +109,9 @@ def check(
         raise UsageError("E-USAGE", f"--worst {worst}", hint="the picture is a PNG file: name it so")
     if update_baseline and against is not None:
         raise UsageError("E-USAGE", "--update-baseline with --against", hint="--against compares once and changes no baseline")
-    if update_baseline and (format not in ("text", "json") or junit is not None or worst is not None or strict):
+    if against is not None and not against.expanduser().exists():
+        raise DataError("E-NO-RESULT", f"no result at {against}", hint="genbench evaluate ... -o FOLDER writes one")
+    if update_baseline and (shape not in ("text", "json") or junit is not None or worst is not None or strict):
         hint = "an update accepts what was measured and checks nothing; it prints text or --json"
         raise UsageError("E-USAGE", "--update-baseline with options of a check", hint=hint)
     evaluation: dict[str, Any] = {
@@ -132,27 +133,12 @@ def check(
     with progress(quiet) as update:
         evaluation["progress"] = update
         if update_baseline:
-            return _update(subject, baseline, name, reason, gates, evaluation, format == "json")
-        from genbench.gate.check import check as compare
+            return _update(subject, baseline, name, reason, gates, evaluation, shape == "json")
+        from genbench.gate.check import check as checked
 
-        found = compare(
-            subject,
-            baseline=_against(against) if against is not None else baseline,
-            name=name,
-            policy=gates,
-            worst=worst,
-            **evaluation,
-        )
-    _show(found, format, strict, str(against or baseline), junit, summary)
+        found = checked(subject, baseline=against or baseline, name=name, policy=gates, worst=worst, **evaluation)
+    _show(found, shape, strict, (against or baseline).name, junit, summary)
     return found.exit_code(strict=strict)
-
-
-def _against(path: Path) -> Path | Result:
-    """A result or the last evaluation of a run; a baseline stays a path."""
-    from genbench.evaluation.result import Result
-    from genbench.gate.baseline import is_baseline
-
-    return path if is_baseline(path) else Result.load(path)
 
 
 def _policy(path: Path | None, metrics: list[str], limits: dict[str, Any], alpha: float | None) -> Policy:
@@ -200,6 +186,8 @@ def _update(
         old = stored.entries[entry].result if entry in stored.entries else None
         stored.update(entry, result, reason=reason)
         stored.save(path)
+    for note in stored.notes:
+        print(log_line(f"note: {note}"), file=sys.stderr)
     written = [path.name] + ([beside(path).name] if beside(path).exists() else [])
     if as_json:
         content = {"schema": "genbench.update/1", "entry": entry, "reason": reason, "files": written}
@@ -214,18 +202,14 @@ def _update(
 
 def _show(found: Check, format: str, strict: bool, against: str, junit: Path | None, summary: str) -> None:
     from genbench.gate.formats import github, render
-    from genbench.gate.formats.text import as_text
 
-    text = (
-        as_text(found, strict=strict, against=Path(against).name) if format == "text" else render(found, format, strict=strict)
-    )
-    if text:
+    if text := render(found, format, strict=strict, against=against):
         print(text)
     if junit is not None:
         from genbench.gate.formats.junit import write_junit
 
-        write_junit([found], junit, strict=strict)
-    if summary == "auto" and os.environ.get("GITHUB_ACTIONS") == "true":
-        github.summarise(found, strict=strict)
+        write_junit(found, junit, strict=strict)
+    if summary == "auto" and github.in_actions():
+        github.summarise(render(found, "markdown", strict=strict, against=against))
         if format != "github":  # not a second time
             github.annotate(found, strict=strict)

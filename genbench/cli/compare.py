@@ -43,7 +43,7 @@ def compare(
     alpha: Alpha = 0.05,
     metrics: Metrics = None,
     format: Format = "text",
-    json: options.Json = False,
+    as_json: options.Json = False,
     ref: Ref = None,
     extractor: Extractor = None,
     permutations: Permutations = None,
@@ -67,7 +67,7 @@ def compare(
     """
     from genbench.comparison.formats import FORMATS
 
-    shape = "json" if json else options.choice(format, tuple(FORMATS), "--format")
+    shape = "json" if as_json else options.choice(format, tuple(FORMATS), "--format")
     options.choice(precision, ("fp32", "tf32", "bf16"), "--precision")
     options.apply_places(offline, data_root, cache_dir)
     called = names.split(",") if names is not None else None

@@ -29,7 +29,7 @@ def diagnose(
     n: N = 512,
     only: Only = None,
     seed: options.Seed = 0,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     device: options.Device = "auto",
     offline: options.Offline = False,
@@ -50,7 +50,7 @@ def diagnose(
 
     with progress(quiet) as update:
         found = examine(run, data=data, n=n, only=_listed(only, "--only"), seed=seed, device=device, progress=update)
-    print(found.to_json() if json else as_text(found))
+    print(found.to_json() if as_json else as_text(found))
     if not quiet:
         for name, reason in found.failed.items():
             print(f"warning: {name} could not be computed: {reason}", file=sys.stderr)
@@ -65,7 +65,7 @@ def sweep(
     data: Data = None,
     out: Out = None,
     seed: options.Seed = 0,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     device: options.Device = "auto",
     offline: options.Offline = False,
@@ -99,7 +99,7 @@ def sweep(
         )
     folder = out or run / "sweeps" / curve.knob
     sweeps.draw(curve, folder / "sweep.png")
-    print(curve.to_json() if json else sweeps.as_text(curve))
+    print(curve.to_json() if as_json else sweeps.as_text(curve))
     if not quiet:
         print(f"curve: {folder / 'sweep.json'} and sweep.png", file=sys.stderr)
 

@@ -44,7 +44,7 @@ def evaluate(
     weights: options.Weights = None,
     precision: options.Precision = "fp32",
     out: Out = None,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     allow_small: AllowSmall = False,
     on_bad: options.OnBad = "fail",
@@ -99,7 +99,7 @@ def evaluate(
         )
     if out is not None:
         result.save(out)
-    if json:
+    if as_json:
         print(result.to_json())
     else:
         _print(result, quiet)

@@ -12,14 +12,14 @@ Kind = Annotated[str, typer.Argument(help="models, metrics, datasets, extractors
 KINDS = ("models", "metrics", "datasets", "extractors", "references", "suites", "diagnostics")
 
 
-def list_(kind: Kind, json: options.Json = False) -> None:
+def list_(kind: Kind, as_json: options.Json = False) -> None:
     """List what can be named: models, metrics, diagnostics, datasets, extractors, reference statistics and suites."""
     options.choice(kind, KINDS, "KIND")
     rows = {"references": _references, "suites": _suites}.get(kind, lambda: _catalogue(kind))()
-    if json:
-        import json as encoder
+    if as_json:
+        import json
 
-        print(encoder.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2))
         return
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
@@ -64,7 +64,7 @@ def _suites() -> list[dict[str, str]]:
     return [{"name": name, "about": f"{suite.title}; {len(suite.entries)} entries"} for name, suite in loaded.items()]
 
 
-def doctor(json: options.Json = False) -> None:
+def doctor(as_json: options.Json = False) -> None:
     """Say what this machine has: versions, devices, places, and what is missing."""
     import os
 
@@ -80,10 +80,10 @@ def doctor(json: options.Json = False) -> None:
         facts[name] = f"{path} ({'can be written' if os.access(existing, os.W_OK) else 'cannot be written'})"
     facts["offline"] = "yes" if files.offline() else "no"
     facts["cuda"] = torch.version.cuda or "none"
-    if json:
-        import json as encoder
+    if as_json:
+        import json
 
-        print(encoder.dumps(facts, indent=2))
+        print(json.dumps(facts, indent=2))
         return
     for name, fact in facts.items():
         print(f"{name:<12} {fact}")

@@ -29,7 +29,7 @@ def leaderboard(
     like: Like = None,
     ratings: RatingsFile = None,
     reports: Reports = False,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Make a leaderboard of results: one offline page, and the same as JSON, CSV, Markdown and LaTeX.
@@ -54,7 +54,7 @@ def leaderboard(
         ratings=Ratings.load(ratings) if ratings else None,
         report=_report if reports else None,
     )
-    if json:
+    if as_json:
         print(formats.as_json(site.board), end="")
     else:
         print(site.index)

@@ -37,7 +37,7 @@ def neighbours(
     out: Out = Path("neighbours.png"),
     weights: options.Weights = None,
     precision: options.Precision = "fp32",
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     on_bad: options.OnBad = "fail",
     on_size_mix: options.OnSizeMix = "fail",
@@ -86,7 +86,7 @@ def neighbours(
             progress=update,
         )
     found.save(out)
-    if json:
+    if as_json:
         print(found.to_json())
     else:
         _print(found)

@@ -46,26 +46,25 @@ def choice(value: str, allowed: tuple[str, ...], option: str) -> str:
 
 def colour(text: str | None) -> tuple[int, int, int] | None:
     """ "white", "black" or "R,G,B" with 0..255."""
-    named = {None: None, "white": (255, 255, 255), "black": (0, 0, 0)}
-    if text in named:
-        return named[text]
-    parts = str(text).split(",")
-    if len(parts) == 3 and all(part.strip().isdigit() and int(part) < 256 for part in parts):
-        return int(parts[0]), int(parts[1]), int(parts[2])
-    raise UsageError("E-USAGE", f"--background {text}", hint="--background is white, black or R,G,B such as 128,128,128")
+    if text is None:
+        return None
+    from genbench.evaluation.command import colour
+
+    if (found := colour(text)) is None:
+        hint = "--background is white, black or R,G,B such as 128,128,128"
+        raise UsageError("E-USAGE", f"--background {text}", hint=hint)
+    return found
 
 
 def value_range(text: str | None) -> tuple[float, float] | None:
     """ "LOW,HIGH" with LOW below HIGH."""
     if text is None:
         return None
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        low, high = 0.0, 0.0
-    if not low < high:
+    from genbench.evaluation.command import value_range
+
+    if (found := value_range(text)) is None:
         raise UsageError("E-USAGE", f"--value-range {text}", hint="--value-range is LOW,HIGH such as 0,1 or -1,1")
-    return low, high
+    return found
 
 
 def assignments(texts: list[str]) -> dict[str, dict[str, Any]]:

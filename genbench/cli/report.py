@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as jsons
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +29,7 @@ def report(
     no_pictures: NoPictures = False,
     weights: options.Weights = None,
     seed: options.Seed = 0,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
@@ -48,6 +48,7 @@ def report(
     genbench report runs/digits/vae/seed0 -o vae.html
     """
     options.apply_places(offline, data_root, cache_dir)
+    from genbench.pages.escape import one_line
     from genbench.report.write import write_report
 
     left_out: dict[str, str] = {}
@@ -68,9 +69,9 @@ def report(
             tell=left_out.__setitem__,
         )
     size = out.stat().st_size
-    if json:
-        print(jsons.dumps({"schema": "genbench.report/1", "path": str(out), "bytes": size, "left_out": left_out}))
+    if as_json:
+        print(json.dumps({"schema": "genbench.report/1", "path": str(out), "bytes": size, "left_out": left_out}))
     if not quiet:
         for what, why in left_out.items():
-            print(f"not in the page: {what}: {why}", file=sys.stderr)
-        print(f"report: {out} ({size / 1e6:.1f} MB)", file=sys.stderr)
+            print(one_line(f"not in the page: {what}: {why}"), file=sys.stderr)
+        print(f"report: {out} ({f'{size / 1e6:.1f} MB' if size >= 1e6 else f'{size / 1e3:.0f} kB'})", file=sys.stderr)

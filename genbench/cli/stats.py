@@ -38,7 +38,7 @@ def build(
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
     num_workers: options.Workers = None,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     offline: options.Offline = False,
     data_root: options.DataRoot = None,
@@ -72,7 +72,7 @@ def build(
             workers=num_workers,
             progress=update,
         )
-    if json:
+    if as_json:
         print(header.model_dump_json(indent=2))
     else:
         print(path)

@@ -60,7 +60,7 @@ def new(
     seed: options.Seed = 0,
     background: options.Background = None,
     value_range: options.ValueRange = None,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     offline: options.Offline = False,
     data_root: options.DataRoot = None,
@@ -96,7 +96,7 @@ def new(
     )
     if static is not None:
         static_page(out, static)
-    print(made.model_dump_json(indent=2, by_alias=True) if json else out)
+    print(made.model_dump_json(indent=2, by_alias=True) if as_json else out)
     if quiet:
         return
     trials = sum(one.catch for one in made.questions)

@@ -32,7 +32,7 @@ def analyze(
     keep_all: KeepAll = False,
     margin: Margin = 5.0,
     against: Against = None,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Ratings with intervals, win matrix, fooling rates, side bias and agreement of the votes of one study.
@@ -48,9 +48,9 @@ def analyze(
     from genbench.study import tables
     from genbench.study.analysis import analyze as analyzed
 
-    shape = "json" if json else options.choice(format, tuple(tables.FORMATS), "--format")
+    shape = "json" if as_json else options.choice(format, tuple(tables.FORMATS), "--format")
     cast = _votes(votes)
-    results, unread = _results(against or [], {name for vote in cast for name in (vote.left, vote.right)})
+    results, unread = _results(against or [], {name for vote in cast for name in (vote.left, vote.right)}) if cast else ({}, [])
     ratings = analyzed(cast, keep_all=keep_all, margin=margin / 100, results=results)
     saved = None if out is None else ratings.save(out)
     print(tables.render(ratings, shape))
@@ -73,10 +73,12 @@ def _votes(paths: list[Path]) -> list[Vote]:
 
 def _results(paths: list[Path], systems: set[str]) -> tuple[dict[str, Result], list[str]]:
     """Results by the system they are of: the label or entry of a run, the name of the folder or of the images."""
+    from genbench.evaluation.result import DOCUMENT
+
     results: dict[str, Result] = {}
     unread = []
     for folder in paths:
-        files = sorted(folder.rglob("result.json")) if folder.is_dir() else [folder]
+        files = sorted(folder.rglob(DOCUMENT)) if folder.is_dir() else [folder]
         for file in files:
             names, result = _named(file)
             system = next((name for name in names if name in systems), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +30,7 @@ def validate(
     images: ImagesOption = None,
     ref: Ref = None,
     weights: options.Weights = None,
-    json: options.Json = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     device: options.Device = "auto",
     offline: options.Offline = False,
@@ -45,15 +46,15 @@ def validate(
     genbench validate submissions/
     genbench validate submissions/ddpm --images samples.zip
     """
-    from genbench.leaderboard.validate import validate as check
+    from genbench.leaderboard.validate import validate as validated
 
     options.apply_places(offline, data_root, cache_dir)
-    found = check(paths)
+    found = validated(paths)
     if images is not None:
         _recompute(found, images, ref, weights, device, quiet)
     elif ref is not None or weights is not None:
         raise UsageError("E-USAGE", "--ref and --weights are for --images", hint="name the images, or leave them out")
-    if json:
+    if as_json:
         _print_json(found, images is not None)
     else:
         _print(found, quiet, images is not None)
@@ -71,7 +72,10 @@ def _recompute(found: list[Validated], images: Path, ref: str | None, weights: P
         raise UsageError("E-USAGE", f"--images is for one result, and there are {count}", hint=hint)
     for one in found:
         if one.schema == "submission" and not one.problems and (archive := Submission.load(one.path).images) is not None:
-            one.add(check_archive(images, archive))
+            if images.is_file():
+                one.add(check_archive(images, archive))
+            else:
+                one.notes.append("its archive's size and hash were not checked: --images is a folder")
     document = measured[0]
     try:
         with progress(quiet) as update:
@@ -81,7 +85,7 @@ def _recompute(found: list[Validated], images: Path, ref: str | None, weights: P
             raise
         document.add([error.message], "incomparable" if error.exit_code == 3 else "invalid")
         return
-    document.add(problems)
+    document.problems += problems
     document.notes += notes
     document.recomputed = True
 
@@ -101,8 +105,6 @@ def _print(found: list[Validated], quiet: bool, recomputed: bool) -> None:
 
 
 def _print_json(found: list[Validated], recomputed: bool) -> None:
-    from json import dumps
-
     files: list[dict[str, Any]] = [
         {
             "path": str(one.path),
@@ -116,4 +118,4 @@ def _print_json(found: list[Validated], recomputed: bool) -> None:
         for one in found
     ]
     checked = "recomputed" if recomputed else "consistency"
-    print(dumps({"schema": "genbench.validation/1", "checked": checked, "files": files}, indent=1))
+    print(json.dumps({"schema": "genbench.validation/1", "checked": checked, "files": files}, indent=1))

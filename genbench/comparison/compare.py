@@ -33,7 +33,7 @@ class Compared:
     name: str
     protocol: str
     better: Better
-    metrics: tuple[MetricResult, ...]
+    values: tuple[MetricResult, ...]
     pairs: tuple[Pair, ...]
     ranks: tuple[Rank, ...]
 
@@ -56,7 +56,7 @@ class Comparison:
     def __getitem__(self, name: str) -> Compared:
         """The metric of that name, "fd@tiny" or "fd"; see `MetricResult.names`."""
         for metric in self.metrics:
-            if name in metric.metrics[0].names:
+            if name in metric.values[0].names:
                 return metric
         raise KeyError(f"no metric {name!r}; there are: {', '.join(metric.name for metric in self.metrics)}")
 
@@ -157,17 +157,17 @@ def _judged(pair: Pair, adjusted: Iterator[float], alpha: float) -> Pair:
 
 
 def _compared(key: str, pairs: Sequence[Pair], results: Sequence[Result], alpha: float) -> Compared:
-    metrics = tuple(result.by_protocol[key] for result in results)
-    first = metrics[0]
+    values = tuple(result.by_protocol[key] for result in results)
+    first = values[0]
     p = {(pair.base, pair.current): 1.0 if pair.adjusted is None else pair.adjusted for pair in pairs}
     return Compared(
         key=key,
         name=first.short_name,
         protocol=first.protocol,
         better=first.better,
-        metrics=metrics,
+        values=values,
         pairs=tuple(pairs),
-        ranks=tuple(ranked([badness(float(metric), first.better) for metric in metrics], p, alpha)),
+        ranks=tuple(ranked([badness(float(value), first.better) for value in values], p, alpha)),
     )
 
 

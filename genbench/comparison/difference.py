@@ -14,23 +14,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from genbench.comparison.comparable import difference_in_making, same_reference, uses_reference
 from genbench.errors import IncomparableError
-from genbench.estimate import ARROWS, LEVEL, ROUNDING, Better, Influence, badness, format_value
+from genbench.estimate import (
+    ARROWS,
+    LEVEL,
+    VANISHING,
+    Better,
+    Influence,
+    badness,
+    format_value,
+    group_places,
+    group_sums,
+    influence_variance,
+    student_interval,
+    student_quantile,
+    student_tail,
+)
 from genbench.evaluation.result import MetricResult, Result
 from genbench.pages import tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-NORMAL = NormalDist()
-MANY = 200  # degrees of freedom from which Student's t is the normal distribution for every purpose here
 CLEARLY = 1.01  # more than Student's quantile with MANY degrees of freedom is above the normal one
 # Standard errors of the arithmetic: half of what batches, threads and devices may change, of the value; and of its own error.
-OF_VALUE, OF_ERROR = 0.5e-4, 0.01
+ARITHMETIC_OF_VALUE, ARITHMETIC_OF_ERROR = 0.5e-4, 0.01
 TOO_LARGE = 1.5  # times the error bar: influence of the metrics here makes an error of at most 1.03 times it
 CONTRADICTION = "influence and error bar of a value contradict each other; what the sets share is not taken out of the error"
 
@@ -74,12 +85,11 @@ class Difference:
         """(low, high) of the difference `value`, two-sided."""
         if self.se is None:
             return None
-        half = quantile(0.5 + level / 2, self.freedom) * self.se
-        return self.value - half, self.value + half
+        return student_interval(self.value, self.se, self.freedom, level)
 
     def worst(self, alpha: float) -> float | None:
         """The upper end of the one-sided interval of the worsening: it is no worse than this, but for a chance of alpha."""
-        return None if self.se is None else self.worsening + quantile(1 - alpha, self.freedom) * self.se
+        return None if self.se is None else self.worsening + student_quantile(1 - alpha, self.freedom) * self.se
 
     def p_worse(self, margin: float = 0.0) -> float | None:
         """One-sided p of "it worsened by no more than `margin`". None without an error."""
@@ -88,7 +98,7 @@ class Difference:
         excess = self.worsening - margin
         if self.se == 0:
             return 0.0 if excess > 0 else 1.0
-        return tail(excess / self.se, self.freedom)
+        return student_tail(excess / self.se, self.freedom)
 
     def p_better(self) -> float | None:
         """One-sided p of "it did not improve"."""
@@ -96,7 +106,7 @@ class Difference:
             return None
         if self.se == 0:
             return 0.0 if self.worsening < 0 else 1.0
-        return tail(-self.worsening / self.se, self.freedom)
+        return student_tail(-self.worsening / self.se, self.freedom)
 
     @property
     def p(self) -> float | None:
@@ -169,7 +179,7 @@ def _error(one: MetricResult, other: MetricResult, joint: _Together) -> float:
     alone = max(errors[0] ** 2 + errors[1] ** 2, joint.variance)
     opposite = one.better == "zero" and float(one) * float(other) < 0
     shared = -abs(joint.covariance) if opposite else joint.covariance
-    arithmetic = math.hypot(OF_VALUE * max(abs(float(one)), abs(float(other))), OF_ERROR * max(errors))
+    arithmetic = math.hypot(ARITHMETIC_OF_VALUE * max(abs(float(one)), abs(float(other))), ARITHMETIC_OF_ERROR * max(errors))
     return math.hypot(math.sqrt(max(0.0, alone - 2 * shared)), arithmetic)
 
 
@@ -181,7 +191,7 @@ def _own_error(metric: MetricResult, freedom: float) -> float:
     assert metric.se is not None, "only values with an error bar are tested"
     if metric.ci is None:
         return metric.se
-    wide = (metric.ci[1] - metric.ci[0]) / 2 / quantile(0.5 + metric.level / 2, freedom)
+    wide = (metric.ci[1] - metric.ci[0]) / 2 / student_quantile(0.5 + metric.level / 2, freedom)
     return wide if wide > CLEARLY * metric.se else metric.se
 
 
@@ -196,15 +206,14 @@ def _together(base: Result, one: MetricResult, current: Result, other: MetricRes
     if _same_noise(base, one, a, current, other, b):
         shares.append("reference")
         covariance += _covariance(_array(a.real), _array(b.real)) / (one.n_real or 1)
-    sums_a, sums_b = _sums(a), _sums(b)
+    sums_a, sums_b = group_sums(a), group_sums(b)
     if a.groups is not None or b.groups is not None:
         freedom = min(len(sums_a), len(sums_b)) - 1
     if _paired(base, a, current, b):
         shares.append("images")
         covariance += _covariance(sums_a, sums_b) * len(sums_a) / len(_array(a.fake)) ** 2
-    return _Together(
-        shares=tuple(shares), covariance=covariance, variance=_variance(one, a) + _variance(other, b), freedom=freedom
-    )
+    variance = influence_variance(a, one.n_real) + influence_variance(b, other.n_real)
+    return _Together(shares=tuple(shares), covariance=covariance, variance=variance, freedom=freedom)
 
 
 def _same_noise(base: Result, one: MetricResult, a: Influence, current: Result, other: MetricResult, b: Influence) -> bool:
@@ -220,46 +229,20 @@ def _contradicts(metric: MetricResult, influence: Influence) -> bool:
         return False
     if len(_array(influence.fake)) != metric.n:
         return True
-    most = TOO_LARGE * _own_error(metric, math.inf) + OF_VALUE * abs(float(metric)) + ROUNDING
-    return not math.sqrt(_variance(metric, influence)) <= most
-
-
-def _variance(metric: MetricResult, influence: Influence) -> float:
-    """Of the value, by its influence. That of a reference may be known of a sample of its images only."""
-    sums = _sums(influence)
-    found = _covariance(sums, sums) * len(sums) / len(_array(influence.fake)) ** 2
-    if influence.real is not None and metric.n_real:
-        real = _array(influence.real)
-        found += _covariance(real, real) / metric.n_real
-    return found
+    most = TOO_LARGE * _own_error(metric, math.inf) + ARITHMETIC_OF_VALUE * abs(float(metric)) + VANISHING
+    return not math.sqrt(influence_variance(influence, metric.n_real)) <= most
 
 
 def _paired(base: Result, a: Influence, current: Result, b: Influence) -> bool:
     """Whether row i of both is the image of one name, and of one group where there are groups."""
     import numpy as np
 
-    n = len(_array(a.fake))
-    if not (n == len(_array(b.fake)) == len(base.names) == len(current.names)) or list(base.names) != list(current.names):
+    names = list(base.image_names)
+    if not len(_array(a.fake)) == len(_array(b.fake)) == len(names) or names != list(current.image_names):
         return False
     if a.groups is None and b.groups is None:
         return True
-    return a.groups is not None and b.groups is not None and np.array_equal(_places(a.groups), _places(b.groups))
-
-
-def _sums(influence: Influence) -> NDArray[Any]:
-    """Of the generated images' pulls: one per group of images that belong together, one per image without groups."""
-    import numpy as np
-
-    pulls = _array(influence.fake)
-    return pulls if influence.groups is None else np.bincount(_places(influence.groups), weights=pulls)
-
-
-def _places(groups: Any) -> NDArray[Any]:
-    """Any integers -> 0, 1, ..., equal where they were equal, in order of first appearance."""
-    import numpy as np
-
-    _, first, inverse = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]
+    return a.groups is not None and b.groups is not None and np.array_equal(group_places(a.groups), group_places(b.groups))
 
 
 def _array(values: Any) -> NDArray[Any]:
@@ -271,21 +254,3 @@ def _array(values: Any) -> NDArray[Any]:
 
 def _covariance(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float((a - a.mean()) @ (b - b.mean())) / max(1, len(a) - 1)
-
-
-def quantile(level: float, freedom: float = math.inf) -> float:
-    """Of the normal distribution, or of Student's t with few degrees of freedom."""
-    if freedom >= MANY:
-        return NORMAL.inv_cdf(level)
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, level))
-
-
-def tail(z: float, freedom: float = math.inf) -> float:
-    """The probability of at least z."""
-    if freedom >= MANY:
-        return 0.5 * math.erfc(z / math.sqrt(2))
-    from scipy.special import stdtr
-
-    return float(stdtr(freedom, -z))

@@ -25,7 +25,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "better": compared.better,
                 "results": [
                     {"name": name, "value": metric.value, "se": metric.se, "ci": metric.ci, "n": metric.n, **vars(rank)}
-                    for name, metric, rank in zip(names, compared.metrics, compared.ranks, strict=True)
+                    for name, metric, rank in zip(names, compared.values, compared.ranks, strict=True)
                 ],
                 "pairs": [_pair_document(pair, names, 1 - comparison.alpha) for pair in compared.pairs],
             }

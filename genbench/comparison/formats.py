@@ -29,7 +29,7 @@ def _of_two(comparison: Comparison) -> tuple[list[list[str]], int, set[tuple[int
         strong |= {(len(rows), 1 + place) for place, rank in enumerate(metric.ranks) if rank.tied_with_best}
         (pair,) = metric.pairs
         found = pair.difference
-        values = [str(one) for one in metric.metrics]
+        values = [str(one) for one in metric.values]
         interval = interval_text(found, 1 - comparison.alpha)
         rows.append([_heading(metric), *values, str(found), interval, p_text(pair), pair.verdict])
     return rows, 1, strong
@@ -44,7 +44,7 @@ def _ranking(comparison: Comparison) -> tuple[list[list[str]], int, set[tuple[in
             rank = metric.ranks[place]
             if rank.tied_with_best:
                 strong.add((len(rows), WORDS))
-            value = str(metric.metrics[place])
+            value = str(metric.values[place])
             rows.append([_heading(metric) if number == 0 else "", comparison.names[place], value, str(rank), rank.letters])
     return rows, WORDS, strong
 

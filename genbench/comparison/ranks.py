@@ -19,8 +19,9 @@ from itertools import combinations
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
-from genbench.comparison.difference import difference, tail
+from genbench.comparison.difference import difference
 from genbench.comparison.holm import holm
+from genbench.estimate import student_tail
 from genbench.evaluation.result import Result
 
 if TYPE_CHECKING:
@@ -56,13 +57,17 @@ def ranks_of(badness: NDArray[Any], covariance: NDArray[Any], *, freedom: float 
 
     def p(i: int, j: int) -> float | None:
         variance = float(covariance[i, i] + covariance[j, j] - 2 * covariance[i, j])
-        apart = abs(float(badness[i] - badness[j]))
-        if math.isnan(variance):
-            return None
-        return min(1.0, 2 * tail(apart / math.sqrt(variance), freedom)) if variance > 0 else float(apart == 0)
+        return two_sided(float(badness[i] - badness[j]), variance, freedom)
 
     pairs = combinations(range(len(badness)), 2)
     return ranked([float(value) for value in badness], adjusted({pair: p(*pair) for pair in pairs}), alpha)
+
+
+def two_sided(apart: float, variance: float, freedom: float = math.inf) -> float | None:
+    """p of "there is no difference", of one of this size and variance; None where the variance is NaN."""
+    if math.isnan(variance):
+        return None
+    return min(1.0, 2 * student_tail(abs(apart) / math.sqrt(variance), freedom)) if variance > 0 else float(apart == 0)
 
 
 def covariance_of(results: Sequence[Result], key: str) -> tuple[NDArray[Any], NDArray[Any]]:

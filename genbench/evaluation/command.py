@@ -40,12 +40,13 @@ def policy_of(options: Mapping[str, str]) -> Policy:
     return Policy(
         on_bad="skip" if options.get("--on-bad") == "skip" else "fail",
         on_size_mix="resize" if options.get("--on-size-mix") == "resize" else "fail",
-        background=_colour(options.get("--background", "")),
-        value_range=_range(options.get("--value-range", "")),
+        background=colour(options.get("--background", "")),
+        value_range=value_range(options.get("--value-range", "")),
     )
 
 
-def _colour(text: str) -> tuple[int, int, int] | None:
+def colour(text: str) -> tuple[int, int, int] | None:
+    """ "white", "black" or "R,G,B" with 0..255; None for anything else."""
     try:
         red, green, blue = COLOURS.get(text) or map(int, text.split(","))
     except ValueError:
@@ -53,7 +54,8 @@ def _colour(text: str) -> tuple[int, int, int] | None:
     return (red, green, blue) if all(0 <= part < 256 for part in (red, green, blue)) else None
 
 
-def _range(text: str) -> tuple[float, float] | None:
+def value_range(text: str) -> tuple[float, float] | None:
+    """ "LOW,HIGH" with LOW below HIGH; None for anything else."""
     try:
         low, high = map(float, text.split(","))
     except ValueError:

@@ -29,16 +29,22 @@ def save_influence(path: Path, influence: Mapping[str, Influence], names: Sequen
     if not influence:
         path.unlink(missing_ok=True)
         return
-    import numpy as np
     from safetensors.numpy import save
 
-    arrays = {}
-    for key, found in influence.items():
+    files.write_atomic(path, save(arrays(influence), metadata={"names": json.dumps(list(names))}))
+
+
+def arrays(influence: Mapping[str, Influence]) -> dict[str, NDArray[Any]]:
+    """What the file holds: float32 pulls and int32 groups by key and side, "fd@tiny/1 fd fake"."""
+    import numpy as np
+
+    found = {}
+    for key, one in influence.items():
         for side in SIDES:
-            if (values := getattr(found, side)) is not None:
+            if (values := getattr(one, side)) is not None:
                 kind = np.int32 if side == "groups" else np.float32
-                arrays[f"{key} {side}"] = np.ascontiguousarray(np.asarray(values), dtype=kind)
-    files.write_atomic(path, save(arrays, metadata={"names": json.dumps(list(names))}))
+                found[f"{key} {side}"] = np.ascontiguousarray(np.asarray(values), dtype=kind)
+    return found
 
 
 def load_influence(path: Path) -> tuple[dict[str, Influence], list[str]]:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import from_json
 
 from genbench import files
-from genbench.errors import DataError, first_mistake
+from genbench.documents import read_document
+from genbench.errors import DataError
 from genbench.estimate import ARROWS, LARGEST, Better, Estimate, Influence, format_value
 from genbench.evaluation.influence import FILE, load_influence, save_influence
 
@@ -115,6 +116,7 @@ class MetricResult(Document):
 
     @classmethod
     def of(cls, name: str, estimate: Estimate, **rest: Any) -> MetricResult:
+        """An estimate under its name. rest: protocol, layer, extractor, and what else the estimate does not know."""
         shared = {key: getattr(estimate, key) for key in Estimate.__dataclass_fields__ if key != "influence"}
         return cls(name=name, **{**shared, "details": dict(estimate.details)}, **rest)
 
@@ -218,11 +220,12 @@ class Result(Document):
         return self._influence
 
     @property
-    def names(self) -> Sequence[str]:
+    def image_names(self) -> Sequence[str]:
         """Of the generated images, in the order of their influence; empty where they are not known."""
         return self._names if self.influence else []
 
     def with_influence(self, influence: Mapping[str, Influence], names: Sequence[str] = ()) -> Result:
+        """This very result, which from now on has this influence, of images of these names, and none that lies beside it."""
         self._influence, self._names = dict(influence), list(names)
         return self
 
@@ -260,15 +263,14 @@ class Result(Document):
         path = document_at(path)
         if not path.is_file():
             raise DataError("E-NO-RESULT", f"no result at {path}", hint="genbench evaluate ... -o FOLDER writes one")
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError("E-RESULT", f"{path} is larger than any result")
-        kind = "genbench.run/1" if schema_of(path).startswith("genbench.run/") else "genbench.result/1"
-        try:
-            if kind == "genbench.result/1":
-                return cls.model_validate_json(path.read_bytes()).read_from(path)
-            run = _Run.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise DataError("E-RESULT", f"{path} is no {kind}: {first_mistake(error)}") from error
+        if not schema_of(path).startswith("genbench.run/"):
+            hint = "write it again with `genbench evaluate ... -o FOLDER`"
+            parse = cls.model_validate_json
+            result = read_document(path, parse, kind="genbench.result/1", most=MAX_BYTES, code="E-RESULT", hint=hint)
+            return result.read_from(path)
+        hint = "write it again with `genbench run`"
+        parsed = _Run.model_validate_json
+        run = read_document(path, parsed, kind="genbench.run/1", most=MAX_BYTES, code="E-RESULT", hint=hint)
         if run.final is None or run.final.evaluation is None:
             why = (run.error or "it was measured on points, whose errors are in `genbench table`").partition("\n")[0]
             raise DataError("E-NO-RESULT", f"the run {path} has no evaluation: {why}", hint="only images are evaluated")

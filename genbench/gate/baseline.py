@@ -11,20 +11,20 @@ import contextlib
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from genbench import catalog, files
-from genbench.errors import DataError, UsageError, first_mistake
+from genbench.documents import read_document
+from genbench.errors import DataError, UsageError
 from genbench.estimate import Influence
 from genbench.evaluation.consistent import check_value
-from genbench.evaluation.influence import load_influence, save_influence
+from genbench.evaluation.influence import arrays, load_influence, save_influence
 from genbench.evaluation.result import MAX_BYTES, Document, Result, schema_of
 
 FILE = "genbench-baseline.json"
@@ -35,65 +35,66 @@ GIT_SECONDS = 5.0
 
 
 class Entry(Document):
-    """An accepted result. commit: of the working directory when it was accepted; dirty: with changes on top of it."""
+    """An accepted result. commit: of the working directory when it was accepted; dirty: with changes on top of it.
+
+    influence: the hash of that of its images, by which it is known in the file beside; None for a result without.
+    """
 
     created: str
     reason: str = ""
     commit: str | None = None
     dirty: bool | None = None
+    influence: str | None = None
     result: Result
 
 
 class _File(Document):
     schema_: Literal["genbench.baseline/1"]
-    influence: str | None = None
     entries: dict[str, Entry]
 
 
 @dataclass
 class Baseline:
-    """Accepted results by name. notes: what was wrong with the file and could be borne."""
+    """Accepted results by name."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the files and can be borne."""
+        lost = [name for name, entry in self.entries.items() if entry.influence and not entry.result.influence]
+        cure = "take the file beside the baseline from version control again, or accept them anew; shared noise stays till then"
+        return (f"the influence of the images of {', '.join(lost)} is missing: {cure}",) if lost else ()
 
     @classmethod
     def load(cls, path: str | Path) -> Baseline:
         """Read a baseline and the influence beside it. Raises DataError for anything that is no `genbench.baseline/1`.
 
-        Influence that is not there, or not that of this file, is left out with a note: differences then keep shared noise.
+        Influence that is not there, or not that of its entry, is left out with a note: differences then keep shared noise.
         """
         path = Path(path)
         if not path.is_file():
             hint = "genbench check RESULT --update-baseline writes one"
             raise DataError("E-NO-BASELINE", f"no baseline at {path}", hint=hint)
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError("E-BASELINE", f"{path} is larger than any baseline")
-        try:
-            document = from_json(path.read_bytes())
-            for entry in document["entries"].values():
-                entry["result"].setdefault("timing", NO_TIME)
-            found = _File.model_validate({**document, "schema_": document.get("schema")})
-        except ValidationError as error:
-            raise DataError("E-BASELINE", f"{path} is no {SCHEMA}: {first_mistake(error)}", hint=REPAIR) from error
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
-            raise DataError("E-BASELINE", f"{path} is no {SCHEMA}: {error}", hint=REPAIR) from error
+        found = read_document(path, _parse, kind=SCHEMA, most=MAX_BYTES, code="E-BASELINE", hint=REPAIR)
         baseline = cls(dict(sorted(found.entries.items())))
-        baseline._read_influence(beside(path), found.influence)
+        baseline._read_influence(beside(path))
         return baseline
 
     def save(self, path: str | Path) -> None:
-        """Write both files, each in one step. The document names the hash of its influence and comes last."""
+        """Write both files, each in one step. Between the two steps, all entries that did not change are whole.
+
+        An entry whose influence is missing stays known as such, until it is found again or another result is accepted.
+        """
         path = Path(path)
         influence: dict[str, Influence] = {}
         names = []
         for name, entry in sorted(self.entries.items()):
             influence |= {f"{name}\t{key}": found for key, found in entry.result.influence.items()}
-            names.append(json.dumps([name, *entry.result.names]))
+            names.append(json.dumps([name, *entry.result.image_names]))
         save_influence(beside(path), influence, names)
         document = {
             "schema": SCHEMA,
-            "influence": f"sha256:{files.sha256(beside(path))}" if influence else None,
             "entries": {name: _slim(entry) for name, entry in self.entries.items()},
         }
         files.write_atomic(path, json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n")
@@ -111,7 +112,10 @@ class Baseline:
             raise DataError("E-BASELINE", "a result without metrics cannot be a baseline", hint="evaluate some")
         created = datetime.now(UTC).isoformat(timespec="seconds")
         commit, dirty = revision()
-        self.entries[name] = Entry(created=created, reason=reason, commit=commit, dirty=dirty, result=result)
+        influence = _digest(result.influence, result.image_names)
+        self.entries[name] = Entry(
+            created=created, reason=reason, commit=commit, dirty=dirty, influence=influence, result=result
+        )
 
     def choose(self, name: str | None) -> str:
         """The name of the entry that is meant: the one asked for, the only one, or "default".
@@ -132,15 +136,7 @@ class Baseline:
             return "there is no baseline yet"
         return f"the baseline has no entry {name!r}: {catalog.unknown('entries', name, self.entries).hint}"
 
-    def _read_influence(self, path: Path, expected: str | None) -> None:
-        if expected is None:
-            return
-        if not path.is_file():
-            self.notes += (f"{path.name} is missing; commit it beside the baseline",)
-            return
-        if f"sha256:{files.sha256(path)}" != expected:
-            self.notes += (f"{path.name} is not that of this baseline and was left out",)
-            return
+    def _read_influence(self, path: Path) -> None:
         influence, listed = load_influence(path)
         try:
             names = {entry: images for entry, *images in map(from_json, listed)}
@@ -148,7 +144,15 @@ class Baseline:
             raise DataError("E-INFLUENCE", f"{path} names no images: {error}", hint=REPAIR) from error
         for name, entry in self.entries.items():
             own = {key.partition(f"{name}\t")[2]: found for key, found in influence.items() if key.rpartition("\t")[0] == name}
-            entry.result.with_influence(own, names.get(name, ()))
+            if _digest(own, names.get(name, ())) == entry.influence:
+                entry.result.with_influence(own, names.get(name, ()))
+
+
+def _parse(content: bytes) -> _File:
+    document = from_json(content)
+    for entry in document["entries"].values():
+        entry["result"].setdefault("timing", NO_TIME)
+    return _File.model_validate({**document, "schema_": document.get("schema")})
 
 
 REPAIR = "take it from version control again, or remove it and write a new one with --update-baseline"
@@ -176,6 +180,16 @@ def locked(path: Path) -> Iterator[Baseline]:
 def beside(path: Path) -> Path:
     """Where the influence of a baseline file is kept; the name is nobody else's, as that of weights could be."""
     return path.with_suffix(".influence.safetensors")
+
+
+def _digest(influence: Mapping[str, Influence], names: Sequence[str]) -> str | None:
+    """Of what `save_influence` writes, in whatever order and form; None for nothing."""
+    if not influence:
+        return None
+    found = hashlib.sha256(json.dumps(list(names)).encode())
+    for name, values in sorted(arrays(influence).items()):
+        found.update(f"\n{name} {len(values)}\n".encode() + values.tobytes())
+    return f"sha256:{found.hexdigest()}"
 
 
 def _slim(entry: Entry) -> Mapping[str, Any]:

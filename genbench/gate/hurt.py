@@ -38,7 +38,7 @@ def worst_images(result: Result, metric: MetricResult, others: Sequence[MetricRe
     if pulls is None:
         return []
     ties = [found for other in others if (found := _pulls(result, other)) is not None and len(found) == len(pulls)]
-    names = result.names if len(result.names) == len(pulls) else [f"image {i}" for i in range(len(pulls))]
+    names = result.image_names if len(result.image_names) == len(pulls) else [f"image {i}" for i in range(len(pulls))]
     order = np.lexsort([-found for found in (*reversed(ties), pulls)])[:MOST]
     return [(names[i], float(pulls[i])) for i in order if pulls[i] > 0]
 

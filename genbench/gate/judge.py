@@ -212,7 +212,7 @@ def _absent(gate: Gate, old: Metrics, new: Metrics, after: MetricResult | None, 
     if _fitting(old, gate.metric):
         return f"the subject has no {gate.metric}; evaluate it with that metric too"
     known = {metric.short_name for metric in (*old.values(), *new.values())}
-    return f"nobody measured {gate.metric}: {catalog.unknown('metrics', gate.metric, known).hint}"
+    return f"neither side has {gate.metric}; {catalog.unknown('metrics', gate.metric, known).hint}"
 
 
 def _unshared(base: Result | None, current: Result, outcomes: Sequence[Outcome]) -> list[str]:
@@ -233,4 +233,6 @@ def _blind(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _overlooks(outcome: Outcome) -> bool:
     before, seen = outcome.base, outcome.detectable
-    return before is not None and before.better == "lower" and seen is not None and not seen <= abs(float(before))
+    if before is None or seen is None or before.better != "lower":
+        return False
+    return 0 < float(before) < seen

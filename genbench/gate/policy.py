@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from genbench.documents import Table
 from genbench.errors import UsageError
 from genbench.estimate import Better
 from genbench.evaluation.result import Finite
@@ -47,11 +48,7 @@ Margin = Annotated[Finite, Field(ge=0)]
 Percent = Annotated[Margin | None, BeforeValidator(_percent)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Gate(_Table):
+class Gate(Table):
     """What one metric must fulfil. A margin is max_increase where lower or zero is best, and max_decrease where higher is."""
 
     metric: str = Field(min_length=1)
@@ -96,16 +93,16 @@ class Gate(_Table):
             if getattr(self, f"max_{wrong}{kind}") is not None:
                 direction = {"lower": "lower", "higher": "higher", "zero": "nearer to zero"}[better]
                 message = f"{self.metric} is better when {direction}, so max_{wrong}{kind} limits no worsening"
-                raise UsageError("E-POLICY", message, hint=f"give max_{right}{kind}")
+                raise UsageError("E-POLICY", message, hint=f"give max_{right}{kind} (on the command line --max-{right})")
         absolute, relative = getattr(self, f"max_{right}"), getattr(self, f"max_{right}_rel")
         return max(absolute or 0.0, (relative or 0.0) * abs(value))
 
 
-class Policy(_Table):
+class Policy(Table):
     """Without any gate, every metric that baseline and subject share is tested for a difference."""
 
     alpha: float = Field(default=ALPHA, gt=0, le=0.5)
-    gate: list[Gate] = []
+    gate: list[Gate] = Field(default_factory=list)
 
     @property
     def needs_baseline(self) -> bool:

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import math
 
-from genbench.comparison.difference import Difference, between, quantile
-from genbench.estimate import Influence, worse_sign
+from genbench.comparison.difference import Difference, between
+from genbench.estimate import Influence, student_quantile, worse_sign
 from genbench.evaluation.result import MetricResult, Result
 
 POWER = 0.8
@@ -79,7 +79,7 @@ def _growth(metric: MetricResult, influence: Influence) -> float:
 
 
 def _width(difference: Difference, alpha: float) -> float:
-    return quantile(1 - alpha, difference.freedom) + quantile(POWER, difference.freedom)
+    return student_quantile(1 - alpha, difference.freedom) + student_quantile(POWER, difference.freedom)
 
 
 def _round_up(n: float) -> int:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from genbench import catalog
-from genbench.errors import DataError, IncomparableError, UsageError
+from genbench.errors import DataError, IncomparableError, UsageError, listed
 from genbench.evaluation.result import DOCUMENT, Images, Result
 from genbench.gate.baseline import is_baseline
 from genbench.gate.policy import Policy
 
-NAMED = 10  # results that an error lists at most
 WITHOUT_EFFECT = ("device", "batch_size", "workers", "on_bad", "on_size_mix", "progress")  # of a result, whatever they say
 SIDES = {"reference": "ref", "held_out": "held_out", "paired": "paired"}  # field of a result -> argument of `evaluate`
 
@@ -52,11 +51,10 @@ def _stored(subject: Any) -> Result | None:
             hint = "give the images or a result: genbench check RESULT --baseline " + path.name
             raise UsageError("E-SUBJECT", f"{path.name} is a baseline, which is what others are compared with", hint=hint)
         return Result.load(path)
-    below = sorted(found.parent for found in path.rglob(DOCUMENT)) if path.is_dir() else []
+    below = sorted(found.parent for found in path.rglob(DOCUMENT) if found.is_file()) if path.is_dir() else []
     if below:
-        listed = ", ".join(map(str, below[:NAMED])) + (", ..." if len(below) > NAMED else "")
         count = "a result" if len(below) == 1 else f"{len(below)} results"
-        raise UsageError("E-RUNS", f"{path} is a folder with {count} below it", hint=f"name one of them: {listed}")
+        raise UsageError("E-RUNS", f"{path} is a folder with {count} below it", hint=f"name one of them: {listed(below)}")
     return None
 
 

@@ -63,7 +63,7 @@ class Check:
 
     name: str
     baseline: Result | None
-    current: Result | None
+    current: Result
     outcomes: tuple[Outcome, ...]
     alpha: float
     hurt: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ error of every difference, see `genbench.leaderboard.seeds`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from genbench.estimate import ARROWS, Better, badness
 from genbench.evaluation.result import MetricResult
 from genbench.leaderboard.row import Row
 from genbench.leaderboard.seeds import Place, places
+from genbench.study.ratings import Ratings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,49 +125,79 @@ class Group:
         return f"{self.column.name}{against}, {facts['images']} images"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """All that is shown. groups: the main table first.
+
+    documents, reports: by label, where copies of a row's results and its report lie in the site.
+    """
+
+    title: str
+    groups: Sequence[Group]
+    ratings: Ratings | None
+    documents: Mapping[str, Sequence[str]]
+    reports: Mapping[str, str]
+    made: str
+    notes: Sequence[str] = ()
+
+    @property
+    def main(self) -> Group:
+        return self.groups[0]
+
+    @property
+    def files(self) -> list[str]:
+        """All documents and reports."""
+        return sorted([*(place for places in self.documents.values() for place in places), *self.reports.values()])
+
+
 def make_groups(rows: Sequence[Row], *, by: str | None = None, like: str | None = None) -> list[Group]:
     """All groups, the main one first; each of them has every row, in its table or below.
 
-    by: the metric that ranks the main group, as "fd@tiny" or with its protocol, "fd@tiny/1 fd". like: the label of a row that
-    shall be in it. Raises UsageError where there is no such metric or row, or nothing has any value.
+    by: the metric that ranks the main group, by any of `MetricResult.names`, such as "fd@tiny". like: the label of a row that
+    shall be in it. Raises UsageError where there is no such metric or row, several metrics, or no value at all.
     """
     left = [row for row in rows if row.keys]
     if not left:
         first = next((row.error for row in rows if row.error), "no metric has a value")
         raise UsageError("E-NO-ROWS", f"there is nothing to rank: {first}", hint="evaluate some images first")
-    _check_asked(left, by, like)
+    _check_like(left, like)
+    asked = None if by is None else _keys_called(by, left)
+    if like is not None and asked and not any(row.label == like and asked.intersection(row.keys) for row in left):
+        raise UsageError("E-NAME", f"{like} has no value of {by}", hint="leave out --by or --like")
     kinds: list[tuple[str, list[Row]]] = []
     while left:
-        key, members = _largest(left, by if not kinds else None, like if not kinds else None)
+        key, members = _largest(left, asked if not kinds else None, like if not kinds else None)
         kinds.append((key, members))
         left = [row for row in left if row not in members]
     groups = [_group(key, members, rows) for key, members in kinds]
     return groups[:1] + [group for group in groups[1:] if group.systems]
 
 
-def _check_asked(rows: Sequence[Row], by: str | None, like: str | None) -> None:
+def _check_like(rows: Sequence[Row], like: str | None) -> None:
     labels = [row.label for row in rows]
     if like is not None and like not in labels:
         raise UsageError("E-NAME", f"no row named {like!r}", hint=f"rows with values: {', '.join(labels)}")
-    names = {name for row in rows for key in row.keys for name in _names(row, key)}
-    if by is not None and by not in names:
-        raise UsageError("E-NAME", f"no metric named {by!r} in these results", hint=f"there are: {', '.join(sorted(names))}")
-    if like is not None and by is not None:
-        row = rows[labels.index(like)]
-        if not any(by in _names(row, key) for key in row.keys):
-            raise UsageError("E-NAME", f"{like} has no value of {by}", hint="leave out --by or --like")
 
 
-def _names(row: Row, key: str) -> tuple[str, ...]:
-    metric = row.metric(key)
-    return (key,) if metric is None else (key, metric.short_name)
+def _keys_called(by: str, rows: Sequence[Row]) -> set[str]:
+    """The keys of one metric, of any version. Raises UsageError for a name that none has, or several have."""
+    metrics = {key: metric for row in rows for key in row.keys if (metric := row.metric(key)) is not None}
+    exact = {key for key, metric in metrics.items() if by in (key, metric.short_name)}
+    found = exact or {key for key, metric in metrics.items() if by in metric.names}
+    names = sorted({metrics[key].short_name for key in found})
+    if len(names) > 1:
+        raise UsageError("E-NAME", f"several metrics are called {by!r}", hint=f"name one of them: {', '.join(names)}")
+    if not found:
+        there = sorted({name for key, metric in metrics.items() for name in (key, metric.short_name)})
+        raise UsageError("E-NAME", f"no metric named {by!r} in these results", hint=f"there are: {', '.join(there)}")
+    return found
 
 
-def _largest(rows: Sequence[Row], by: str | None, like: str | None) -> tuple[str, list[Row]]:
+def _largest(rows: Sequence[Row], asked: Set[str] | None, like: str | None) -> tuple[str, list[Row]]:
     """The metric and the rows of the largest group among these; of equal ones, that of the metric that is named first."""
     best: tuple[str, list[Row]] | None = None
     for key in dict.fromkeys(key for row in rows for key in row.keys):
-        having = [row for row in rows if key in row.keys and (by is None or by in _names(row, key))]
+        having = [row for row in rows if key in row.keys and (asked is None or key in asked)]
         for members in _classes(having, key):
             if like is not None and like not in [row.label for row in members]:
                 continue

@@ -165,7 +165,8 @@ def _seed(record: Record, path: Path) -> int | None:
     seed = record.config.get("seed")
     if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and seed in SEEDS):
         return seed
-    raise DataError("E-RECORD", f"{path} is no genbench.run/1: config.seed: {str(seed)[:40]!r} is no seed")
+    what = f"{path} is no genbench.run/1: config.seed: {str(seed)[:40]!r} is no seed"
+    raise DataError("E-RECORD", what, hint="run it again, or leave the folder out")
 
 
 def _costs(record: Record) -> Costs:

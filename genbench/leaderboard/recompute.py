@@ -13,14 +13,15 @@ from genbench.evaluation.extract import Progress
 from genbench.evaluation.request import again
 from genbench.evaluation.result import Images, MetricResult, Result
 from genbench.leaderboard.submission import Archive
+from genbench.leaderboard.validate import Problem
 
 TOLERANCE = 1e-4  # relative, of the value or of its error where that is larger; what machines and batches may change
-OF_ERROR = 0.01
+OF_STANDARD_ERROR = 0.01  # relative, likewise
 
 
 def recompute(
     result: Result, images: Path, *, ref: str | None, weights: Path | None, device: str, progress: Progress
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Problem], list[str]]:
     """What of a result is not so when its images are measured again, and what could not be measured again.
 
     ref: the other side where it is no named set. Raises IncomparableError for a protocol that this version does not have,
@@ -49,7 +50,7 @@ def recompute(
         allow_small=any(not metric.comparable for metric in requests),
         progress=progress,
     )
-    return [*_sides(result, fresh), *_values(requests, fresh)], notes
+    return [*(Problem("invalid", text) for text in _sides(result, fresh)), *_values(requests, fresh)], notes
 
 
 def _requests(result: Result) -> tuple[list[MetricResult], list[str]]:
@@ -85,29 +86,31 @@ def _sides(result: Result, fresh: Result) -> Iterator[str]:
             yield f"these are not the {what} that were measured: {one.digest[7:19]} in the result, {other.digest[7:19]} here"
 
 
-def _values(metrics: list[MetricResult], fresh: Result) -> Iterator[str]:
+def _values(metrics: list[MetricResult], fresh: Result) -> Iterator[Problem]:
     for metric in metrics:
         other = fresh.by_protocol.get(metric.key)
         name = f"{metric.name} ({metric.protocol})"
         if other is None:
-            measured = ", ".join(fresh.by_protocol)
-            yield f"{name}: this version measures {measured} instead"
-        elif (metric.value is None) != (other.value is None):
-            yield f"{name}: {metric} in the result, {other} here"
-        elif metric.value is not None and other.value is not None:
-            slack = TOLERANCE * max(abs(other.value), other.se or 0.0)
-            if abs(metric.value - other.value) > slack:
-                yield f"{name} is {other.value:.6g} here, not {metric.value:.6g}"
-            elif metric.se is not None and other.se is not None and abs(metric.se - other.se) > OF_ERROR * other.se:
-                yield f"{name}: its standard error is {other.se:.4g} here, not {metric.se:.4g}"
-            elif (metric.n, metric.n_real, metric.better) != (other.n, other.n_real, other.better):
-                yield f"{name}: n, n_real and direction are {other.n}, {other.n_real}, {other.better} here"
+            yield Problem("incomparable", f"{name}: this version measures {', '.join(fresh.by_protocol)} instead")
+        elif found := difference(metric, other):
+            yield Problem("invalid", f"{name}{found}")
+
+
+def difference(metric: MetricResult, other: MetricResult) -> str:
+    """What a reader of `metric` is told wrongly, when `other` is what its images give here; empty where nothing is."""
+    if metric.value is None or other.value is None:
+        return "" if metric.value is other.value else f": {metric} in the result, {other} here"
+    if abs(metric.value - other.value) > TOLERANCE * max(abs(other.value), other.se or 0.0):
+        return f" is {other.value:.6g} here, not {metric.value:.6g}"
+    if metric.se is not None and other.se is not None and abs(metric.se - other.se) > OF_STANDARD_ERROR * other.se:
+        return f": its standard error is {other.se:.4g} here, not {metric.se:.4g}"
+    if (metric.n, metric.n_real, metric.better) != (other.n, other.n_real, other.better):
+        return f": n, n_real and direction are {other.n}, {other.n_real}, {other.better} here"
+    return ""
 
 
 def check_archive(path: Path, archive: Archive) -> Iterator[str]:
     """A file of images against what a submission says of it."""
-    if not path.is_file():
-        return
     if path.stat().st_size != archive.bytes:
         yield f"{path.name} has {path.stat().st_size:,} bytes, not the {archive.bytes:,} of the submission"
     elif (found := files.sha256(path)) != archive.sha256:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genbench.bench.table import Cell, averaged, likelihood_cells
 from genbench.comparison.comparable import difference_in_making
-from genbench.evaluation.result import MetricResult, Result
+from genbench.evaluation.result import DOCUMENT, MetricResult, Result
 from genbench.leaderboard.entry import Costs, Entry
 from genbench.leaderboard.submission import CEILING
 
@@ -143,11 +143,11 @@ def _comparable(one: Entry, other: Entry) -> bool:
 def _told_apart(rows: Sequence[Row]) -> list[Row]:
     """Rows of one label get the name of their folder or file beside it, and a number where that is not enough."""
     named = list(rows)
-    for again in (_where, None):
+    for mark_of in (_where, None):
         labels = [row.label for row in named]
         for index, row in enumerate(named):
             if labels.count(row.label) > 1:
-                mark = again(row) if again else str(1 + labels[:index].count(row.label))
+                mark = mark_of(row) if mark_of else str(1 + labels[:index].count(row.label))
                 named[index] = replace(row, label=f"{rows[index].label} ({mark})")
     return named
 
@@ -155,7 +155,7 @@ def _told_apart(rows: Sequence[Row]) -> list[Row]:
 def _where(row: Row) -> str:
     """ "week1" for week1/vae/seed0/result.json, "vae" for vae/result.json and for vae.json."""
     document = row.first.document.resolve()
-    if document.name != "result.json":
+    if document.name != DOCUMENT:
         return document.stem
     of_run = document.parent.name.startswith("seed")
     return (document.parents[2] if of_run else document.parent).name

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from genbench.comparison.difference import quantile, tail
-from genbench.comparison.ranks import Rank, adjusted, covariance_of, ranked
-from genbench.estimate import LEVEL, badness
+from genbench.comparison.ranks import Rank, adjusted, covariance_of, ranked, two_sided
+from genbench.estimate import badness, student_interval
+from genbench.evaluation.result import MetricResult
 from genbench.leaderboard.row import Row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ALPHA = 0.05  # the chance of any false claim about a column
+ENOUGH = 4  # degrees of freedom: Student's t with fewer is so wide that what is lent would hide all that the images tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ def places(key: str, rows: Sequence[Row]) -> dict[str, Place]:
     means = np.array([[covariance[one, other].mean() for other in own] for one in own])
     least = np.array([[freedom[one, other].min() for other in own] for one in own])
     direction = rows[0].results[0].by_protocol[key].better
-    found = place([badness(row.cell(key).mean, direction) for row in rows], means, spreads, least)
+    found = ranks_of_means([badness(row.cell(key).mean, direction) for row in rows], means, spreads, least)
     intervals = [_interval(row, key, means[i, i], spreads[i], least[i, i]) for i, row in enumerate(rows)]
     return {row.label: Place(rank=r, interval=i) for row, r, i in zip(rows, found, intervals, strict=True)}
 
@@ -83,8 +84,9 @@ def _spread(row: Row, key: str, covariance: NDArray[Any]) -> Spread:
 def pooled(spreads: Sequence[Spread]) -> list[Spread]:
     """Two or three seeds agree by chance now and then: a spread below the mean of all systems' is taken for that mean.
 
-    So is that of one seed, which shows none, wherever any system has several. The chance of any false claim then stays at the
-    promised one where systems vary alike; benchmarks/leaderboard/false_claims.py measures it, also where they do not.
+    So is that of one seed, which shows none, where the others have `ENOUGH` degrees of freedom. With fewer it stays about its
+    samples alone, as where all have one seed. The chance of any false claim is the promised one where systems vary alike;
+    benchmarks/leaderboard/false_claims.py measures it, also where they do not, and what is found.
     """
     freedom = sum(one.freedom for one in spreads)
     if freedom == 0:
@@ -92,15 +94,15 @@ def pooled(spreads: Sequence[Spread]) -> list[Spread]:
     variance, sampling = (
         sum(getattr(one, part) * one.freedom for one in spreads) / freedom for part in ("variance", "sampling")
     )
-    mean = Spread(variance, sampling, 1, freedom, borrowed=True)
+    alone = Spread(variance, sampling, 1, freedom, borrowed=True) if freedom >= ENOUGH else Spread()
     return [
-        mean if one.freedom == 0 else replace(one, variance=variance, freedom=freedom, borrowed=True)
+        alone if one.freedom == 0 else replace(one, variance=variance, freedom=freedom, borrowed=True)
         if one.variance < variance else one
         for one in spreads
     ]  # fmt: skip
 
 
-def place(
+def ranks_of_means(
     values: Sequence[float], covariance: NDArray[Any], spreads: Sequence[Spread], freedom: NDArray[Any] | float = math.inf
 ) -> list[Rank]:
     """Ranks of means with this covariance of the sampling of images (K, K), to which what seeds add is added.
@@ -114,11 +116,8 @@ def place(
 
     def p(i: int, j: int) -> float | None:
         sampling = float(covariance[i, i] + covariance[j, j] - 2 * covariance[i, j])
-        apart = abs(values[i] - values[j])
         variance, degrees = _welch(sampling, float(of_sampling[i, j]), (spreads[i], spreads[j]))
-        if math.isnan(variance):
-            return None
-        return min(1.0, 2 * tail(apart / math.sqrt(variance), degrees)) if variance > 0 else float(apart == 0)
+        return two_sided(values[i] - values[j], variance, degrees)
 
     pairs = combinations(range(len(values)), 2)
     return ranked(values, adjusted({pair: p(*pair) for pair in pairs}), ALPHA)
@@ -150,5 +149,12 @@ def _interval(row: Row, key: str, sampling: float, spread: Spread, freedom: floa
     variance, degrees = _welch(sampling, freedom, [spread])
     if math.isnan(variance):
         return None
-    half = quantile(0.5 + LEVEL / 2, degrees) * math.sqrt(max(0.0, variance))
-    return row.cell(key).mean - half, row.cell(key).mean + half
+    low, high = student_interval(row.cell(key).mean, math.sqrt(max(0.0, variance)), degrees)
+    return (max(0.0, low), min(1.0, high)) if _is_share([result.by_protocol[key] for result in row.results]) else (low, high)
+
+
+def _is_share(metrics: Sequence[MetricResult]) -> bool:
+    """Wilson's intervals, which shares have, stay in [0, 1] and lie unevenly about the value; all others lie evenly."""
+    intervals = [(one.ci, float(one)) for one in metrics if one.ci is not None]
+    inside = all(low >= 0 and high <= 1 for (low, high), _ in intervals)
+    return inside and any(not math.isclose(value - low, high - value, abs_tol=1e-9) for (low, high), value in intervals)

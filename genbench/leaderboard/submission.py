@@ -28,11 +28,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from genbench.errors import DataError, first_mistake
+from genbench.documents import Table, read_document
+from genbench.errors import DataError
 from genbench.evaluation.influence import FILE as INFLUENCE
-from genbench.evaluation.result import Finite
+from genbench.evaluation.result import DOCUMENT, Finite
 
 FILE = "submission.toml"
 MAX_BYTES = 2**16
@@ -59,26 +60,22 @@ Count = Annotated[int, Field(ge=1, le=2**53)]
 Seed = Annotated[int, Field(ge=SEEDS[0], le=SEEDS[-1])]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Training(_Table):
+class Training(Table):
     seconds: Cost
 
 
-class Sampling(_Table):
+class Sampling(Table):
     ms_per_image: Cost
     evaluations: Count | None = None
 
 
-class Archive(_Table):
+class Archive(Table):
     url: Url
     bytes: Count
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class Submission(_Table):
+class Submission(Table):
     """What its authors say of a row; see the example at the head of this file. Only what is measured is checked."""
 
     name: Text
@@ -96,22 +93,19 @@ class Submission(_Table):
     def load(cls, path: Path) -> Submission:
         """Raises DataError that names the key that is wrong."""
         hint = "docs/leaderboard.md shows a whole submission"
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise DataError("E-SUBMISSION", f"{path} is larger than any submission", hint=hint)
-            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except ValidationError as error:
-            raise DataError("E-SUBMISSION", f"{path}: {first_mistake(error, 'file')}", hint=hint) from error
-        except (OSError, ValueError, RecursionError) as error:  # also of numbers with thousands of digits
-            raise DataError("E-SUBMISSION", f"{path} cannot be read: {error}", hint=hint) from error
+        return read_document(path, cls._parse, kind="submission", most=MAX_BYTES, code="E-SUBMISSION", hint=hint)
+
+    @classmethod
+    def _parse(cls, content: bytes) -> Submission:
+        return cls.model_validate(tomllib.loads(content.decode()))
 
     def documents(self, folder: Path) -> list[Path]:
         """The results in the order of `seeds`: result.json itself, or those of the folders below in the order of their names.
 
         Raises DataError where there are more or fewer than seeds, and for a link that leads out of the folder.
         """
-        own = folder / "result.json"
-        found = [own] if own.is_file() else sorted(folder.glob("*/result.json"))
+        own = folder / DOCUMENT
+        found = [own] if own.is_file() else sorted(folder.glob(f"*/{DOCUMENT}"))
         if len(found) != len(self.seeds):
             what = f"{folder / FILE} names {len(self.seeds)} seeds, and there are {len(found)} results"
             raise DataError("E-SUBMISSION", what, hint="put one result.json per seed, each in a folder of its own")

@@ -16,7 +16,9 @@ from genbench.bench.record import Record
 from genbench.errors import DataError, GenbenchError
 from genbench.evaluation.consistent import check_images, check_value
 from genbench.evaluation.influence import FILE as INFLUENCE
-from genbench.evaluation.result import Result, schema_of
+from genbench.evaluation.result import DOCUMENT, Result, schema_of
+from genbench.gate.baseline import FILE as BASELINE
+from genbench.gate.baseline import Baseline
 from genbench.leaderboard import identities
 from genbench.leaderboard.submission import FILE, Submission, check_links
 
@@ -51,6 +53,7 @@ class Validated:
         return 5 if "invalid" in kinds else 3 if kinds else 0
 
     def add(self, problems: Iterable[str], kind: Literal["invalid", "incomparable"] = "invalid") -> None:
+        """Problems of one kind, a sentence each."""
         self.problems += [Problem(kind, text) for text in problems]
 
     def __str__(self) -> str:
@@ -94,7 +97,7 @@ def _below(path: Path) -> Iterator[Validated]:
         return
     yield from map(_submission, sorted(path.rglob(FILE)))
     for document in sorted(path.rglob("*.json")):
-        named = document.name in ("result.json", "genbench-baseline.json")  # broken ones have no schema, and count
+        named = document.name in (DOCUMENT, BASELINE)  # broken ones have no schema, and count
         if named or schema_of(document).startswith(CHECKED):
             yield _document(document, path)
 
@@ -123,8 +126,6 @@ def _results(path: Path, schema: str, found: Validated) -> list[Result]:
         found.add(check_record(record))
         return [record.final.evaluation] if record.final and record.final.evaluation else []
     if schema == "genbench.baseline/1":
-        from genbench.gate.baseline import Baseline
-
         baseline = Baseline.load(path)
         found.add(baseline.notes)
         return [entry.result for entry in baseline.entries.values()]
@@ -178,8 +179,8 @@ def _of_another(result: Result) -> Iterator[str]:
     if strange:
         yield f"{INFLUENCE} is of another result: it has {strange[0]}"
     count = result.subject.n
-    if result.names and count is not None and len(result.names) != count:
-        yield f"{INFLUENCE} names {len(result.names):,} images, and {count:,} were used"
+    if result.image_names and count is not None and len(result.image_names) != count:
+        yield f"{INFLUENCE} names {len(result.image_names):,} images, and {count:,} were used"
 
 
 def _of_no_network(result: Result) -> Iterator[str]:
@@ -229,7 +230,3 @@ def check_record(record: Record) -> Iterator[str]:
         yield "neither an error nor a measurement"
     if record.cost is not None and min(record.cost.train_seconds, record.cost.sample_seconds) < 0:
         yield "a cost below zero"
-    first = record.final.evaluation.metrics[:1] if record.final and record.final.evaluation else []
-    asked = record.config.get("metrics") or []
-    if first and isinstance(asked, list) and len(asked) > len(record.final.evaluation.metrics):  # type: ignore[union-attr]
-        yield f"{len(asked)} metrics were asked for, and there are fewer"

@@ -10,12 +10,16 @@ Naeem et al. 2020, https://arxiv.org/abs/2002.09797, equations 3 and 4 (density 
 
 All four depend on how many images there are on either side: compare values of equal numbers only.
 
-Errors: for precision, recall and density those of a mean over the images asked, with the balls held fixed; the chance in where
-the balls lie is not in it. The real balls that coverage counts do not answer independently, as they share fake images and
-neighbours; a binomial error would be half of the true one in 64 dimensions. Coverage has a jackknife over the fake images.
+Errors: for precision and density those of a mean over the fake images, with the real balls held fixed; the chance in where
+these lie is not in it. What recall and coverage count, real images and real balls, does not answer independently, as many share
+the fake images that decide; a binomial error would be half of the true one in 64 dimensions. Coverage has a jackknife over the
+fake images; recall one with their balls held fixed, beside the binomial error of the real images that it asks. Two sets against
+one reference share only the second, so that the difference of their recalls keeps the chance in which balls were drawn.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -41,19 +45,23 @@ def compute(*, real: Tensor, fake: Tensor, k: int = 5, closed: bool = False) -> 
     holders = _zeros(fake)  # real balls around each fake image
     held = _zeros(real)  # fake images in each real ball
     sum_of_held = _zeros(real)  # of their indices: the index itself where there is one
-    recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)  # real images inside a fake ball
+    reaching = _zeros(real)  # fake balls around each real image
+    sum_of_reaching = _zeros(real)  # of their indices
     pairs = balls(around_real, around_fake, real_radii=real_radii, fake_radii=fake_radii, closed=closed)
     for rows, columns, in_real, in_fake in pairs:
         counted = in_real.to(torch.float64)
         holders[columns] += counted.sum(0)
         held[rows] += counted.sum(1)
         sum_of_held[rows] += counted @ columns.to(torch.float64)
-        recalled[rows] |= in_fake.any(1)
+        reached = in_fake.to(torch.float64)
+        reaching[rows] += reached.sum(1)
+        sum_of_reaching[rows] += reached @ columns.to(torch.float64)
 
     only_holder_of = torch.bincount(sum_of_held[held == 1].long(), minlength=len(fake))
+    only_reached_by = torch.bincount(sum_of_reaching[reaching == 1].long(), minlength=len(fake))
     return {
         "precision": _share_of_fake(holders > 0, n_real=len(real)),
-        "recall": _share_of_real(recalled, fake=fake),
+        "recall": _recall(reaching > 0, only_reached_by),
         "density": _density(holders / k, n_real=len(real)),
         "coverage": _coverage(held > 0, only_holder_of),
     }
@@ -73,17 +81,24 @@ def _share_of_fake(answers: Tensor, n_real: int) -> Estimate:
     )
 
 
-def _share_of_real(answers: Tensor, fake: Tensor) -> Estimate:
-    share, se, pull = _binomial(answers)
+def _recall(recalled: Tensor, only_reached_by: Tensor) -> Estimate:
+    """The chance in which images the reference holds, and in which balls were drawn: without fake image j, the real images that
+    its ball alone reaches, `only_reached_by` j, are lost.
+
+    The interval is Wilson's for as many independent answers as would have this error.
+    """
+    share, binomial_se, pull_of_real = _binomial(recalled)
+    pull_of_fake = _pull_of_alone(only_reached_by, m=len(recalled))
+    se = math.hypot(binomial_se, _error_of_mean(pull_of_fake))
     return Estimate(
         value=share,
         se=se,
-        ci=wilson_interval(share, len(answers)),
-        method="binomial",
-        n=len(fake),
-        n_real=len(answers),
+        ci=_interval(share, binomial_se, se, len(recalled)),
+        method="jackknife",
+        n=len(only_reached_by),
+        n_real=len(recalled),
         better="higher",
-        influence=Influence(fake=_zeros(fake), real=pull),
+        influence=Influence(fake=pull_of_fake, real=pull_of_real),
     )
 
 
@@ -114,21 +129,33 @@ def _coverage(covered: Tensor, only_holder_of: Tensor) -> Estimate:
     The interval is Wilson's for as many independent answers as would have this error.
     """
     share, binomial_se, _ = _binomial(covered)
-    m, n = len(covered), len(only_holder_of)
-    lost = only_holder_of.to(torch.float64)
-    pull = (n - 1) / m * (lost - lost.mean())
-    se = float(pull.var() / n) ** 0.5
-    independent = m * min(1.0, (binomial_se / se) ** 2) if binomial_se > 0 and se > 0 else m
+    pull = _pull_of_alone(only_holder_of, m=len(covered))
+    se = _error_of_mean(pull)
     return Estimate(
         value=share,
         se=se,
-        ci=wilson_interval(share, independent),
+        ci=_interval(share, binomial_se, se, len(covered)),
         method="jackknife",
-        n=n,
-        n_real=m,
+        n=len(only_holder_of),
+        n_real=len(covered),
         better="higher",
         influence=Influence(fake=pull),
     )
+
+
+def _pull_of_alone(alone: Tensor, m: int) -> Tensor:
+    """(N,) how each fake image pulls at a share of m real ones of which it decides `alone` (N,) by itself: jackknife values."""
+    lost = alone.to(torch.float64)
+    return (len(lost) - 1) / m * (lost - lost.mean())
+
+
+def _error_of_mean(pull: Tensor) -> float:
+    return float(pull.var() / len(pull)) ** 0.5
+
+
+def _interval(share: float, binomial_se: float, se: float, m: int) -> tuple[float, float]:
+    independent = m * min(1.0, (binomial_se / se) ** 2) if binomial_se > 0 and se > 0 else m
+    return wilson_interval(share, independent)
 
 
 def _zeros(features: Tensor) -> Tensor:
@@ -142,8 +169,9 @@ metric = Metric(
     protocols={"k5": {"k": 5, "closed": False}, "k3": {"k": 3, "closed": True}},
     min_n=100,
     error_bar=(
-        "Precision, recall: binomial with Wilson's interval over the images asked. Density: spread of the per-image density. "
-        "These three hold the balls fixed. Coverage: delete-one jackknife over the generated images, which is rather too wide."
+        "Precision: binomial with Wilson's interval. Density: spread of the per-image density. Both hold the real balls fixed. "
+        "Coverage: delete-one jackknife over the generated images. Recall: such a jackknife with their balls held fixed, and "
+        "the binomial error of the real images. These two are rather too wide."
     ),
     summary="Precision, recall, density and coverage: overlap of the nearest-neighbour balls of real and generated images",
     sees="precision and density: images where no real ones are; recall and coverage: real ones that are not reached",

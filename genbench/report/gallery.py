@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from genbench import seeding
 from genbench.estimate import worse_sign
@@ -12,9 +14,6 @@ from genbench.evaluation.result import MetricResult, Result
 from genbench.pages.pictures import Picture, picture
 from genbench.report.headline import percent, significant
 from genbench.report.reopen import Pictures
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 RANDOM, EXTREMES = 64, 12
 
@@ -53,16 +52,12 @@ def drawn_shelf(pictures: Pictures, seed: int, side: int) -> Shelf:
 
 def pull_of(result: Result, metric: MetricResult) -> NDArray | None:
     """(n,) how much each image pulls at the value, by row; None where nobody kept it."""
-    import numpy as np
-
     found = result.influence.get(metric.key)
     return None if found is None else np.asarray(found.fake, dtype=np.float64)
 
 
 def extremes(pull: NDArray, metric: MetricResult) -> tuple[list[int], list[int]]:
     """The rows that make the value worst, the worst first, and those that make it best, the best first."""
-    import numpy as np
-
     order = np.argsort(pull * worse_sign(metric.value or 0.0, metric.better), kind="stable")
     rows = [int(row) for row in order]
     return rows[::-1][:EXTREMES], rows[:EXTREMES]
@@ -116,8 +111,6 @@ def _signed(change: float) -> str:
 
 def _share(pull: NDArray, metric: MetricResult) -> str:
     """How concentrated the bad pull is: a few images, or all of them a little."""
-    import numpy as np
-
     bad = np.sort(np.clip(pull * worse_sign(metric.value or 0.0, metric.better), 0, None))[::-1]
     if bad.sum() <= 0:
         return ""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from genbench.bench.record import Measurement, Quality, Record, Value
 from genbench.errors import DataError
-from genbench.estimate import ARROWS, ROUNDING, Better, format_value, normal_interval
-from genbench.evaluation.result import MetricResult, Result
+from genbench.estimate import ARROWS, VANISHING, Better, format_value, normal_interval
+from genbench.evaluation.result import DOCUMENT, MetricResult, Result
 from genbench.report.source import Source
 
 CARDS = 8  # metrics that get a card; the table below has all
@@ -109,7 +109,7 @@ def interval_text(interval: tuple[float, float] | None) -> str:
         return ""
     low, high = interval
     width = high - low
-    if width < ROUNDING:
+    if width < VANISHING:
         return f"{low:.4g} to {high:.4g}"
     decimals = min(12, max(0, 1 - math.floor(math.log10(width / 4))))  # as many as the standard error has
     return f"{low:.{decimals}f} to {high:.{decimals}f}".replace("-", "−")
@@ -161,7 +161,7 @@ def held_out_result(source: Source) -> Result | None:
 def _held_out(folder: Path, record: Record) -> Quality | None:
     """Of the same suite as the run: RUNS/held-out beside RUNS/ENTRY/seed0."""
     place = folder.resolve().parent.parent / "held-out"
-    if record.family == "data" or not (place / "result.json").is_file():
+    if record.family == "data" or not (place / DOCUMENT).is_file():
         return None
     try:
         found = Record.load(place)

@@ -66,7 +66,10 @@ def _see_images(seen: Seen, asked: Asked) -> None:
     named = asked.images is not None
     spec = asked.images if named else recorded
     if spec is None:
-        seen.left_out["pictures"] = f"The images ({result.subject.name}) are not where this was written: pass --images PATH."
+        seen.left_out["pictures"] = (
+            f"This result does not say where its images ({result.subject.name}) lie below this folder: pass --images PATH, or "
+            "run from the folder that holds them."
+        )
         return
     with offline_unless(named):
         try:

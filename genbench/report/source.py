@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from genbench.bench.record import Quality, Record, opened
-from genbench.errors import DataError, UsageError
+from genbench.errors import DataError, UsageError, listed
 from genbench.evaluation.result import DOCUMENT, Result, document_at
 
-NAMED = 10  # runs that an error lists at most
 HINT = "give the folder or result.json of `genbench evaluate -o`, or the folder of one run"
 
 
@@ -65,9 +64,8 @@ def config_of(folder: Path) -> dict[str, Any]:
 def _no_source(path: Path) -> DataError | UsageError:
     if not path.exists():
         return DataError("E-NO-RESULT", f"no such file or folder: {path}", hint=HINT)
-    below = sorted({found.parent.relative_to(path).as_posix() for found in path.rglob("result.json")}) if path.is_dir() else []
+    below = sorted({found.parent.relative_to(path).as_posix() for found in path.rglob(DOCUMENT)}) if path.is_dir() else []
     if not below:
         return DataError("E-NO-RESULT", f"{path} holds no result and no trained model", hint=HINT)
-    listed = ", ".join(below[:NAMED]) + (", ..." if len(below) > NAMED else "")
-    hint = f"name one of them: {listed}; `genbench leaderboard` shows all"
+    hint = f"name one of them: {listed(below)}; `genbench leaderboard` shows all"
     return UsageError("E-RUNS", f"{path} holds {len(below)} results, and a report is about one", hint=hint)

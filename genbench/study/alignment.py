@@ -69,7 +69,7 @@ def _alignment(
         tau=tau,
         tau_ci=None if few or tau is None else _tau_interval(tau, len(metrics), level),
         p=p,
-        accuracy=share_of(scores, Clusters.of(judged), level, null=0.5)[0] if judged else None,
+        accuracy=share_of(scores, Clusters.of(judged), level)[0] if judged else None,
         reason="all values are equal" if tau is None else few,
     )
 

@@ -58,7 +58,7 @@ def analyze(
         warned += found
         pairs = _pairs(kept, clusters, level)
     position = _position(kept, clusters, level)
-    if position is not None and position.p is not None and position.p < 1 - level:
+    if position is not None and position.p < 1 - level:
         side = "left" if position.value > 0.5 else "right"
         warned.append(Warned("W-SIDE", f"raters prefer the {side} side; sides are drawn at random, so this adds noise only"))
     standing = {one.system: one.fooling.share.value if one.fooling else one.rating for one in systems}
@@ -188,7 +188,7 @@ def _pairs(votes: Sequence[Vote], clusters: Clusters, level: float) -> list[Pair
         chosen = (names[:, 0] == one) & (names[:, 1] == other)
         if chosen.any():
             values = scores[chosen]
-            share, _ = share_of(values, clusters[chosen], level, null=0.5)
+            share, _ = share_of(values, clusters[chosen], level)
             counts = {"wins": int((values == 1).sum()), "losses": int((values == 0).sum()), "ties": int((values == 0.5).sum())}
             found.append(Pair(one=one, other=other, **counts, share=share))
     return found
@@ -246,7 +246,7 @@ def _fooling(votes: Sequence[Vote], clusters: Clusters, margin: float, level: fl
 def _position(votes: Sequence[Vote], clusters: Clusters, level: float) -> Share | None:
     scores = _scores(votes)
     sided = scores != 0.5
-    return share_of(scores[sided], clusters[sided], level, null=0.5)[0] if sided.any() else None
+    return share_of(scores[sided], clusters[sided], level)[0] if sided.any() else None
 
 
 def _cautions(people: Sequence[Rater], clusters: Clusters, votes: Sequence[Vote]) -> list[Warned]:

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from genbench.study.clusters import Clusters, at_least
 
 Array = NDArray[Any]
 SIDE_PRECISION = 0.1  # of the prior of the side's log-odds: it only keeps them finite where one side won every vote
 STEPS, TOLERANCE = 100, 1e-10
-ROUNDING = 1e-12  # relative, of the objective: a smaller loss is none
+ROUNDING = 1e-12  # relative: a smaller loss of the objective is none, nor is a smaller eigenvalue of the information
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +52,12 @@ def fit(left: Array, right: Array, scores: Array, systems: int, clusters: Cluste
     design[:, -1] = 1.0
     prior = 0.0 if len(groups(win_matrix(left, right, scores, systems), strong=True)) == 1 else 1.0
     theta = _maximum(design, scores, prior)
-    expected = _logistic(design @ theta)
-    bread = np.linalg.pinv(_information(design, theta, prior), hermitian=True)
+    expected = expit(design @ theta)
+    bread = np.linalg.pinv(_information(design, theta, prior), rcond=ROUNDING, hermitian=True)  # votes say nothing of the sum
     covariance = bread @ clusters.covariance((scores - expected)[:, None] * design) @ bread
-    if prior:  # a system that never lost has no spread over raters, whatever their number
-        covariance = at_least(covariance, bread)
+    # A system that never lost has no spread over raters, whatever their number. Nor have ties: two of four votes more are none.
+    some = 1.0 if prior else (np.count_nonzero(scores != 0.5) + 2) / (n + 4)
+    covariance = at_least(covariance, some * bread)
     centre = np.eye(systems) - 1.0 / systems
     ratings = theta[:-1] - theta[:-1].mean()
     return Strengths(ratings, centre @ covariance[:-1, :-1] @ centre, float(theta[-1]), bool(prior))
@@ -91,8 +93,8 @@ def _maximum(design: Array, scores: Array, prior: float) -> Array:
     theta = np.zeros(design.shape[1])
     value = _objective(design, scores, theta, prior)
     for _ in range(STEPS):
-        slope = design.T @ (scores - _logistic(design @ theta))
-        slope[:-1] += prior * (0.5 - _logistic(theta[:-1]))
+        slope = design.T @ (scores - expit(design @ theta))
+        slope[:-1] += prior * (0.5 - expit(theta[:-1]))
         slope[-1] -= SIDE_PRECISION * theta[-1]
         step = np.linalg.pinv(_information(design, theta, prior), hermitian=True) @ slope
         least = value - ROUNDING * abs(value)
@@ -115,13 +117,7 @@ def _objective(design: Array, scores: Array, theta: Array, prior: float) -> floa
 
 def _information(design: Array, theta: Array, prior: float) -> Array:
     """Minus the second derivative of the objective."""
-    expected = _logistic(design @ theta)
+    expected = expit(design @ theta)
     information = (design * (expected * (1 - expected))[:, None]).T @ design
-    ratings = _logistic(theta[:-1])
+    ratings = expit(theta[:-1])
     return np.asarray(information + np.diag([*(prior * ratings * (1 - ratings)), SIDE_PRECISION]))
-
-
-def _logistic(x: Array) -> Array:
-    from scipy.special import expit
-
-    return np.asarray(expit(x))

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.comparison.difference import quantile, tail
-from genbench.estimate import LEVEL, wilson_interval
+from genbench.estimate import LEVEL, student_tail, wilson_interval
 from genbench.study.ratings import Share
 from genbench.study.votes import Vote
 
@@ -37,6 +36,7 @@ class Clusters:
 
     @classmethod
     def of(cls, votes: Sequence[Vote]) -> Clusters:
+        """Those of votes, in their order; an image is told from one of the same name by its system."""
         raters = numbered([vote.rater for vote in votes])
         sides = [[(vote.left, vote.left_image) for vote in votes], [(vote.right, vote.right_image) for vote in votes]]
         return cls(raters, numbered([*sides[0], *sides[1]]).reshape(2, -1).T)
@@ -68,25 +68,24 @@ def at_least(covariance: Array, floor: Array) -> Array:
     return floor + _positive(covariance - floor)
 
 
-def share_of(values: Array, clusters: Clusters, level: float = LEVEL, *, null: float | None = None) -> tuple[Share, float]:
+def share_of(values: Array, clusters: Clusters, level: float = LEVEL) -> tuple[Share, float]:
     """The mean of (N,) values of 0, 0.5 or 1 with Wilson's interval for so many effective votes, and its standard error.
 
-    null: what to test against; the two-sided p is that of the score test. Interval and test use Student's t for the number of
-    groups, so that p is below 1 - level exactly where the interval excludes null.
+    The two-sided p is that of the score test against one half. Interval and test use Student's t for the number of groups, so
+    that p is below 1 - level exactly where the interval excludes one half.
     """
     n, share = len(values), float(values.mean())
     groups = clusters.number
     se = float(clusters.covariance(((values - share) / n)[:, None])[0, 0]) ** 0.5
-    students = quantile(0.5 + level / 2, max(1, groups - 1))
-    interval = wilson_interval(share, effective_votes(share, se, groups), quantile=students)
-    p = None if null is None else min(1.0, 2 * min(score_test(share, se, groups, null, side) for side in (-1, 1)))
+    interval = wilson_interval(share, effective_votes(share, se, groups), level, freedom=max(1, groups - 1))
+    p = min(1.0, 2 * min(score_test(share, se, groups, 0.5, side) for side in (-1, 1)))
     return Share(value=share, ci=interval, n=n, p=p), se
 
 
 def score_test(share: float, se: float, groups: int, null: float, side: int) -> float:
     """One-sided p of "the share is at most null" (side 1) or "at least null" (side -1)."""
     effective = effective_votes(share, se, groups)
-    return tail(side * (share - null) / (null * (1 - null) / effective) ** 0.5, max(1, groups - 1))
+    return student_tail(side * (share - null) / (null * (1 - null) / effective) ** 0.5, max(1, groups - 1))
 
 
 def effective_votes(share: float, se: float, groups: int) -> float:

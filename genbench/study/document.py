@@ -11,16 +11,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints
 
 from genbench import files
-from genbench.errors import DataError, first_mistake
+from genbench.documents import read_document
+from genbench.errors import DataError
 from genbench.evaluation.result import Caution, Document
 from genbench.study.votes import Kind
 
 FILE = "study.json"
 IMAGES = "images"
 MAX_BYTES = 256 * 2**20
+PNG = b"\x89PNG\r\n\x1a\n"
 
 Opaque = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
 
@@ -85,16 +87,13 @@ class Study(Document):
 
 
 def load_study(folder: Path) -> Study:
-    """The study in a folder. Raises DataError for what is none, was changed, or lacks an image."""
+    """The study in a folder. Raises DataError for what is none, was changed, or lacks an image of its own."""
     path = folder / FILE
     if not path.is_file():
         raise DataError("E-NO-STUDY", f"no study in {folder}", hint="`genbench study new ... -o FOLDER` makes one")
-    if path.stat().st_size > MAX_BYTES:
-        raise DataError("E-STUDY", f"{path} is larger than any study")
-    try:
-        study = Study.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise DataError("E-STUDY", f"{path} is no genbench.study/1: {first_mistake(error)}") from error
+    hint = "take it from a copy, or make a new study in another folder with `genbench study new`"
+    parse = Study.model_validate_json
+    study = read_document(path, parse, kind="genbench.study/1", most=MAX_BYTES, code="E-STUDY", hint=hint)
     if study.fingerprint() != study.id:
         hint = "make a new study in another folder; votes of the changed one would mean something else"
         raise DataError("E-STUDY", f"{path} was changed after it was made", hint=hint)
@@ -102,4 +101,15 @@ def load_study(folder: Path) -> Study:
     if missing:
         message = f"{len(missing)} of {len(study.image_files)} images are not in {folder / IMAGES}: {missing[0]}"
         raise DataError("E-STUDY", message, hint="copy the whole folder, or repeat the command that made it")
+    for file in sorted(study.image_files):
+        _check_own(folder / IMAGES / file, folder)
     return study
+
+
+def _check_own(image: Path, folder: Path) -> None:
+    """Images are shown to everybody, so a stranger's study must not name other files of this machine."""
+    if image.resolve().parent != folder.resolve() / IMAGES:
+        raise DataError("E-LINK", f"{image} leads out of its folder", hint="put a copy in the place of the link")
+    with open(image, "rb") as content:
+        if content.read(len(PNG)) != PNG:
+            raise DataError("E-STUDY", f"{image} is no PNG", hint="repeat the command that made the study")

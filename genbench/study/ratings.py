@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from genbench import files
-from genbench.errors import DataError, first_mistake
+from genbench.documents import read_document
+from genbench.errors import DataError
 from genbench.evaluation.result import MAX_BYTES, Caution, Document, Finite
 from genbench.study.votes import Kind
 
@@ -22,7 +23,7 @@ class Share(Document):
     value: Finite
     ci: Interval
     n: int
-    p: Finite | None = None
+    p: Finite
 
 
 class Fooling(Document):
@@ -190,9 +191,6 @@ class Ratings(Document):
         path = path / FILE if path.is_dir() else path
         if not path.is_file():
             raise DataError("E-NO-RATINGS", f"no ratings at {path}", hint="genbench study analyze VOTES -o FOLDER writes them")
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError("E-RATINGS", f"{path} is larger than any ratings")
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise DataError("E-RATINGS", f"{path} is no genbench.ratings/1: {first_mistake(error)}") from error
+        hint = "write it again with `genbench study analyze VOTES -o FOLDER`"
+        parse = cls.model_validate_json
+        return read_document(path, parse, kind="genbench.ratings/1", most=MAX_BYTES, code="E-RATINGS", hint=hint)

@@ -201,8 +201,7 @@ def sentences(ratings: Ratings) -> list[str]:
         f"{ratings.method}; intervals at {ratings.level:.0%}; systems that share a letter do not differ significantly (Holm)"
     )
     if ratings.position:
-        p = "" if ratings.position.p is None else f", p = {ratings.position.p:.2g}"
-        found.append(f"left side: {percent(ratings.position)} of votes{p}")
+        found.append(f"left side: {percent(ratings.position)} of votes, p = {ratings.position.p:.2g}")
     found += [_agreement(ratings), *_times(ratings)]
     circles = ratings.intransitive[:MOST_CIRCLES]
     found += [f"no order: {a} beats {b} beats {c} beats {a}" for a, b, c in circles]

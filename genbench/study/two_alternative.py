@@ -26,7 +26,7 @@ NORMAL = NormalDist()
 
 def fooling(fooled: NDArray[Any], clusters: Clusters, *, margin: float = MARGIN, level: float = LEVEL) -> Fooling:
     """Of one system, (N,) votes: 1 where the generated image was taken for the real one, else 0."""
-    share, se = share_of(fooled, clusters, level, null=0.5)
+    share, se = share_of(fooled, clusters, level)
     alpha, number = 1 - level, clusters.number
     equivalent = max(
         score_test(share.value, se, number, 0.5 - margin, side=1), score_test(share.value, se, number, 0.5 + margin, side=-1)
@@ -34,7 +34,7 @@ def fooling(fooled: NDArray[Any], clusters: Clusters, *, margin: float = MARGIN,
     verdict: Literal["indistinguishable", "distinguishable", "inconclusive"] = "inconclusive"
     if equivalent < alpha:
         verdict = "indistinguishable"
-    elif share.p is not None and share.p < alpha:
+    elif share.p < alpha:
         verdict = "distinguishable"
     needs = None
     if verdict == "inconclusive" and se > 0:  # without any spread nobody knows how alike the raters are

@@ -69,10 +69,10 @@ class Genbench:
         except GenbenchError as error:  # without the frames between the line of the test and the cause
             raise error.with_traceback(None) from None
         if written and not self._updating:
-            self._fail(found, f"baseline written to {self._shown}: review it and commit it", *_values(found))
+            self._fail(found, against, f"baseline written to {self._shown}: review it and commit it", *_values(found))
         if any(outcome.verdict == "missing" and outcome.base is None for outcome in found.outcomes):
             hint = f"run the test where CI is not set, review {self._shown} and commit it"
-            self._fail(found, f"no baseline for {entry!r} in {self._shown}", hint)
+            self._fail(found, against, f"no baseline for {entry!r} in {self._shown}", hint)
         return self._conclude(found, settings, against, written)
 
     def assert_not_worse(self, result: Result, than: Result | str | Path, **options: Any) -> Check:
@@ -172,7 +172,7 @@ class Genbench:
         __tracebackhide__ = True
         strict = self._strict or settings.on_inconclusive == "fail"
         last = conclusion(found, strict)
-        self._tell(found, f"baseline written, {last}" if written else last, strict)
+        self._tell(found, against, f"baseline written, {last}" if written else last, strict)
         text = as_text(found, strict=strict, against=against, update=UPDATE)
         if found.exit_code(strict=strict):
             pytest.fail(text)
@@ -180,19 +180,19 @@ class Genbench:
             pytest.xfail(text)
         return found
 
-    def _fail(self, found: Check, *sentences: str) -> NoReturn:
+    def _fail(self, found: Check, against: str, *sentences: str) -> NoReturn:
         __tracebackhide__ = True
-        self._tell(found, sentences[0], strict=False)
+        self._tell(found, against, sentences[0], strict=False)
         pytest.fail("\n".join(map(one_line, sentences)))
 
-    def _tell(self, found: Check, sentence: str, strict: bool) -> None:
+    def _tell(self, found: Check, against: str, sentence: str, strict: bool) -> None:
         """One JSON text for the report of the test: plain ASCII, which every way to the controller carries."""
         line = {
             "baseline": str(self._path),
             "entry": found.name,
             "conclusion": one_line(sentence),
             "document": document(found, strict=strict),
-            "markdown": as_markdown(found, strict=strict),
+            "markdown": as_markdown(found, strict=strict, against=against),
             "annotations": as_annotations(found, strict=strict).splitlines(),
         }
         self._lines.append(json.dumps(line))
@@ -213,7 +213,7 @@ def _commit(entry: Entry | None) -> str:
 
 
 def _values(found: Check) -> list[str]:
-    return [f"  {metric.short_name} {metric}" for metric in (found.current.metrics if found.current else ())]
+    return [f"  {metric.short_name} {metric}" for metric in found.current.metrics]
 
 
 def _read(path: Path, name: str) -> Result:

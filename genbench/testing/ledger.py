@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -58,19 +57,19 @@ class Ledger:
             terminalreporter.write_line(f"{line['test']}: {line['conclusion']}")
         for sentence in self.stale():
             terminalreporter.write_line(sentence)
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            self._tell_github(terminalreporter)
+        self._tell_github(terminalreporter)
 
     def _tell_github(self, terminalreporter: pytest.TerminalReporter) -> None:
-        from genbench.gate.formats.github import append_summary, at_most
+        from genbench.gate.formats.github import at_most, in_actions, summarise
 
+        if not in_actions():
+            return
         for annotation in at_most([text for line in self.lines for text in line["annotations"]]):
             terminalreporter.write_line(annotation)
-        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-            append_summary(Path(path), "\n\n".join(line["markdown"] for line in self.lines if line["markdown"]))
+        summarise("\n\n".join(line["markdown"] for line in self.lines))
 
     def stale(self) -> list[str]:
-        """A line per baseline file with entries that no test used; nothing unless the whole suite was collected."""
+        """Lines on baseline files that are not as they should be; nothing unless the whole suite was collected."""
         if not self.whole:
             return []
         from genbench.pages.escape import one_line
@@ -80,20 +79,21 @@ class Ledger:
         used = {(line["baseline"], line["entry"]) for line in self.lines}
         gone = {path for folder in {path.parent for path in paths} for path in folder.glob("*.json")} - paths
         kept = sorted(path for path in paths | gone if path.is_file() and (path in paths or not self._has_module(path)))
-        lines = [(shown(self.config, path), _unused(path, used)) for path in kept]
-        return [one_line(f"{path}: {text}") for path, text in lines if text]
+        return [one_line(f"{shown(self.config, path)}: {text}") for path in kept for text in _told(path, used)]
 
     def _has_module(self, path: Path) -> bool:
         return module_of(self.config, path).exists()
 
 
-def _unused(path: Path, used: Collection[tuple[str, str]]) -> str:
-    """What is to be said of a baseline file: its entries that no test used, or why it cannot be read."""
+def _told(path: Path, used: Collection[tuple[str, str]]) -> list[str]:
+    """What is to be said of a baseline file: its entries that no test used and what it lacks, or why it cannot be read."""
     from genbench.errors import GenbenchError
     from genbench.gate.baseline import Baseline
 
     try:
-        unused = [name for name in sorted(Baseline.load(path).entries) if (str(path), name) not in used]
+        baseline = Baseline.load(path)
     except GenbenchError as error:
-        return f"cannot be read: {error.message}"
-    return f"no test is checked against {', '.join(unused)}; remove it from the file" if unused else ""
+        return [f"cannot be read: {error.message}"]
+    unused = [name for name in sorted(baseline.entries) if (str(path), name) not in used]
+    stale = [f"no test is checked against {', '.join(unused)}; remove it from the file"] if unused else []
+    return [*baseline.notes, *stale]

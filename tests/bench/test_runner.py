@@ -71,7 +71,7 @@ def test_every_run_has_a_folder_with_all_of_it(runs: tuple[Path, list[Record]]) 
     assert record.final is not None
     assert record.final.evaluation is not None
     assert set(record.final.evaluation.influence) == set(record.final.evaluation.by_protocol)
-    assert len(record.final.evaluation.names) == 120
+    assert len(record.final.evaluation.image_names) == 120
     with Image.open(run / "samples.png") as picture:
         assert picture.width > 300
 

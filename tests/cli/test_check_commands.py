@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -78,6 +79,18 @@ def test_no_baseline_then_one_then_none_worse(measured: Path, project: Path, cap
     assert "3 ok" in capsys.readouterr().out
     assert run(["check", str(measured), "--name", "other"]) == 3
     assert "no entry 'other'" in capsys.readouterr().out
+
+
+def test_an_update_tells_what_other_entries_have_lost(measured: Path, project: Path, capsys: Capture) -> None:
+    for name in ("a", "b"):
+        assert run(["check", str(measured), "--update-baseline", "--name", name]) == 0
+    assert "note:" not in capsys.readouterr().err
+    (project / "genbench-baseline.influence.safetensors").unlink()
+    for json_too in ([], ["--json"]):
+        assert run(["check", str(measured), "--update-baseline", "--name", "b", *json_too]) == 0
+        assert "note: the influence of the images of a is missing" in capsys.readouterr().err
+    assert run(["validate", "genbench-baseline.json"]) == 5
+    assert "of a is missing" in capsys.readouterr().out
 
 
 def test_json_is_one_document(measured: Path, project: Path, capsys: Capture) -> None:
@@ -204,6 +217,10 @@ def test_a_folder_of_runs_is_no_folder_of_images(measured: Path, project: Path, 
     printed = capsys.readouterr().err
     assert "error[E-RUNS]" in printed
     assert "suite/a, suite/b" in printed
+    (project / "odd").mkdir()
+    os.mkfifo(project / "odd" / "result.json")
+    assert run(["check", "odd", "--against", str(measured)]) == 5
+    assert "name one of them" not in capsys.readouterr().err
 
 
 def test_a_baseline_is_no_subject_and_a_broken_one_no_baseline(measured: Path, project: Path, capsys: Capture) -> None:
@@ -241,7 +258,7 @@ def test_errors_are_no_commands(project: Path, capsys: Capture) -> None:
         ("--metric fd --max-increase often", "--max-increase"),
         ("--metric fd --max-increase x%", 'write a percentage, such as "3%"'),
         ("--metric fd --test none", "nothing to check"),
-        ("--metric precision --max-increase 1", "give max_decrease"),
+        ("--metric precision --max-increase 1", "--max-decrease"),
         ("--alpha 7", "--alpha"),
         ("--format yaml", "--format"),
         ("--summary always", "--summary"),
@@ -290,6 +307,7 @@ def test_inside_github_actions_the_summary_is_written(
     assert not (project / "summary.md").exists()
     assert run([*arguments, "--junit", "checks.xml"]) == 1
     assert "| metric |" in (project / "summary.md").read_text()
+    assert f"baseline {measured.name}, " in (project / "summary.md").read_text()
     assert "::error" in capsys.readouterr().err
     assert "failure" in (project / "checks.xml").read_text()
     assert run([*arguments, "--format", "github"]) == 1

@@ -33,7 +33,8 @@ def test_an_evaluation_becomes_one_page(
     assert run(["report", str(measured)]) == 0
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "report: report.html (0." in printed.err
+    size = Path("report.html").stat().st_size
+    assert f"report: report.html ({size / 1000:.0f} kB)" in printed.err
     text = Path("report.html").read_text()
     assert text.startswith("<!doctype html>")
     assert "Content-Security-Policy" in text
@@ -74,6 +75,21 @@ def test_a_missing_or_wrong_side_is_said(measured: Path, tmp_path: Path, digits:
         assert f"error[{code}]" in printed
         assert sentence in printed
     assert not Path(page).exists()
+
+
+def test_a_strangers_names_do_nothing_to_the_terminal(
+    measured: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    document = json.loads((measured / "result.json").read_text())
+    document["subject"]["name"] = "\u202e<script>\x1b[31m\n::error::"
+    document["command"] = []
+    (measured / "result.json").write_text(json.dumps(document))
+    assert run(["report", str(measured)]) == 0
+    printed = capsys.readouterr().err
+    assert r"\u202e<script>\x1b[31m\n::error::" in printed
+    assert not {"\u202e", "\x1b"} & set(printed)
+    assert not [line for line in printed.splitlines() if line.startswith("::")]
 
 
 def test_help_explains(capsys: Capture) -> None:

@@ -101,7 +101,7 @@ def test_near_zero_is_said() -> None:
 def test_metrics_that_one_side_lacks_are_listed() -> None:
     one, other = results(0.3, 0.8)
     fewer = other.model_copy(update={"metrics": [m for m in other.metrics if m.name in ("fd", "kd")]})
-    found = genbench.compare(one, fewer.with_influence(other.influence, other.names))
+    found = genbench.compare(one, fewer.with_influence(other.influence, other.image_names))
     assert [metric.name for metric in found.metrics] == ["fd@tiny", "kd@tiny"]
     assert len(found.left_out) == 4
     assert "precision@tiny/1 precision: not in s1" in found.left_out

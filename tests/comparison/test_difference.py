@@ -13,9 +13,9 @@ from making_results import gaussian, key_of, measured, numbered, random, result_
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genbench.comparison.difference import difference, quantile, tail
+from genbench.comparison.difference import difference
 from genbench.errors import IncomparableError
-from genbench.estimate import Estimate, Influence, normal_interval, wilson_interval
+from genbench.estimate import Estimate, Influence, normal_interval, student_quantile, student_tail, wilson_interval
 from genbench.evaluation.result import Result
 from genbench.metrics import fid, kid
 from genbench.metrics.base import FeatureSet
@@ -132,7 +132,7 @@ def test_only_the_very_same_reference_is_shared() -> None:
 def contradicting(one: Result, **changes: NDArray[np.float64]) -> Result:
     """With other influence on the Fréchet distance."""
     known = one.influence[key_of("fd")]
-    return one.with_influence({**one.influence, key_of("fd"): replace(known, **changes)}, one.names)
+    return one.with_influence({**one.influence, key_of("fd"): replace(known, **changes)}, one.image_names)
 
 
 def test_influence_that_contradicts_its_error_bar_hides_no_difference() -> None:
@@ -225,8 +225,8 @@ def test_without_an_error_bar_there_is_a_difference_and_a_reason() -> None:
 def test_quantiles_and_tails_are_scipys(freedom: float) -> None:
     scipy_stats = pytest.importorskip("scipy.stats")
     for level in (0.6, 0.975, 0.999):
-        assert quantile(level, freedom) == pytest.approx(scipy_stats.t.ppf(level, freedom), rel=1e-6)
-        assert tail(quantile(level, freedom), freedom) == pytest.approx(1 - level, rel=1e-6)
+        assert student_quantile(level, freedom) == pytest.approx(scipy_stats.t.ppf(level, freedom), rel=1e-6)
+        assert student_tail(student_quantile(level, freedom), freedom) == pytest.approx(1 - level, rel=1e-6)
 
 
 def test_the_ends_of_one_sided_intervals_agree_with_the_tests() -> None:

@@ -55,6 +55,10 @@ def test_two_share_a_letter_exactly_where_they_do_not_differ(seed: int) -> None:
     assert all(rank.letters for rank in found)
 
 
+def test_without_any_error_other_values_differ_and_equal_ones_do_not() -> None:
+    assert [rank.letters for rank in ranks_of(np.array([0.0, 1.0, 1.0]), np.zeros((3, 3)))] == ["a", "b", "b"]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_ranks_and_intervals_are_those_of_all_pairs(seed: int) -> None:
     badness, covariance = some_values(seed)

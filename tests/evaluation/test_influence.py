@@ -85,7 +85,7 @@ def test_a_saved_result_knows_which_image_pulls(digit_folder: Path, tmp_path: Pa
     result = genbench.evaluate(digit_folder, ref="digits/train", metrics=["fd@tiny", "precision@tiny"], allow_small=True)
     result.save(tmp_path)
     loaded = Result.load(tmp_path)
-    assert list(loaded.names) == [path.name for path in sorted(digit_folder.iterdir())]
+    assert list(loaded.image_names) == [path.name for path in sorted(digit_folder.iterdir())]
     assert set(loaded.influence) == set(result.influence) == set(loaded.by_protocol)
     for key, influence in result.influence.items():
         np.testing.assert_allclose(loaded.influence[key].fake, influence.fake, rtol=1e-6, atol=1e-6)
@@ -95,7 +95,7 @@ def test_a_result_without_influence_has_none(digits: NDArray[np.uint8], tmp_path
     result = genbench.evaluate(digits[:300], ref="digits/train", metrics=["fd@tiny"], allow_small=True)
     (tmp_path / "result.json").write_text(result.to_json())
     assert dict(Result.load(tmp_path).influence) == {}
-    assert list(Result.load(tmp_path).names) == []
+    assert list(Result.load(tmp_path).image_names) == []
 
 
 def test_means_of_clusters_say_which_images_belong_together() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from genbench.bench.record import Measurement, Quality, Record
 from genbench.errors import DataError
 from genbench.estimate import Influence
-from genbench.evaluation.result import Extractor, Images, MetricResult, Result, Timing, schema_of
+from genbench.evaluation.result import MAX_BYTES, Extractor, Images, MetricResult, Result, Timing, schema_of
 
 TINY = Extractor(extractor="tiny", version=1, weights_sha256="a" * 64, preprocess="as_is", precision="fp32")
 
@@ -123,6 +124,21 @@ def test_bounds(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(json.dumps(document))
     with pytest.raises(DataError, match=f"no genbench.result/1: metrics.0.*{said}"):
         Result.load(tmp_path)
+
+
+def test_a_file_that_is_too_large_is_told_the_limit_and_the_remedy(tmp_path: Path) -> None:
+    path = result().save(tmp_path)
+    os.truncate(path, MAX_BYTES + 1)
+    with pytest.raises(DataError, match=r"has 67,108,865 bytes, and a genbench.result/1 has at most 67,108,864") as caught:
+        Result.load(path)
+    assert "genbench evaluate" in caught.value.hint
+
+
+def test_a_table_of_pandas_has_a_row_per_metric() -> None:
+    table = result(metric(value=2.0), metric("kd", value=3.0)).to_pandas()
+    assert list(table["name"]) == ["fd", "kd"]
+    assert list(table["value"]) == [2.0, 3.0]
+    assert {"se", "ci", "n", "protocol"} <= set(table.columns)
 
 
 def test_one_key_is_one_metric() -> None:

@@ -72,7 +72,7 @@ def test_what_is_saved_is_what_is_read(path: Path) -> None:
         assert found.reason == "better\nthan before"
         assert found.result.metrics == result.metrics
         assert (found.result.subject, found.result.reference) == (result.subject, result.reference)
-        assert found.result.names == result.names
+        assert found.result.image_names == result.image_names
         assert list(found.result.influence) == ["ssim/1 ssim"]
         stored, own = found.result.influence["ssim/1 ssim"].fake, result.influence["ssim/1 ssim"].fake
         np.testing.assert_allclose(np.asarray(stored), np.asarray(own), rtol=1e-6)
@@ -109,21 +109,46 @@ def test_names_from_outside_survive_and_stay_on_their_line(path: Path) -> None:
     names = tuple(HOSTILE * 133 + ["last"])
     baseline.update(HOSTILE[1], sample(names=names))
     baseline.save(path)
-    assert list(Baseline.load(path).entries[HOSTILE[1]].result.names) == list(names)
+    assert list(Baseline.load(path).entries[HOSTILE[1]].result.image_names) == list(names)
     assert "\x1b" not in path.read_text()
 
 
-def test_influence_that_is_lost_or_of_another_file_is_left_out_and_told(path: Path) -> None:
-    baseline = Baseline()
-    baseline.update("default", sample())
-    baseline.save(path)
+def paired(path: Path) -> list[str]:
+    return [name for name, entry in Baseline.load(path).entries.items() if entry.result.influence]
+
+
+def test_influence_that_is_lost_or_changed_is_left_out_and_told(path: Path) -> None:
+    for number in range(2):
+        accept(str(path), number)
     content = beside(path).read_bytes()
-    beside(path).write_bytes(content[:-4] + b"oops")
-    found = Baseline.load(path)
-    assert "is not that of this baseline" in found.notes[0]
-    assert not found.entries["default"].result.influence
+    beside(path).write_bytes(content[:-4] + b"\0\0\0\0")
+    assert paired(path) == ["n0"]
+    assert "influence of the images of n1 is missing" in Baseline.load(path).notes[0]
     beside(path).unlink()
-    assert "is missing" in Baseline.load(path).notes[0]
+    assert "n0, n1" in Baseline.load(path).notes[0]
+    accept(str(path), 1)  # of the others it stays known that they had influence
+    assert paired(path) == ["n1"]
+    assert "of n0 is missing" in Baseline.load(path).notes[0]
+    accept(str(path), 0)
+    assert (paired(path), Baseline.load(path).notes) == (["n0", "n1"], ())
+
+
+def test_an_interruption_between_the_two_files_costs_the_other_entries_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        accept(str(path), number)
+    before = path.read_bytes()
+    baseline = Baseline.load(path)
+    baseline.update("n1", sample(7))
+    with monkeypatch.context() as patch:
+        patch.setattr("genbench.gate.baseline._slim", lambda entry: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            baseline.save(path)
+    assert path.read_bytes() == before
+    assert paired(path) == ["n0", "n2"]
+    accept(str(path), 1)
+    assert paired(path) == ["n0", "n1", "n2"]
 
 
 @pytest.mark.parametrize(

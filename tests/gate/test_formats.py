@@ -147,10 +147,10 @@ def test_the_exit_status_is_the_same_everywhere() -> None:
 
 
 def test_a_check_without_anything_renders() -> None:
-    empty = Check(name="x", baseline=None, current=None, outcomes=(), alpha=0.01)
+    empty = Check(name="x", baseline=None, current=EXAMPLE.current, outcomes=(), alpha=0.01)
     for format in FORMATS:
         render(empty, format)
-    as_junit([empty])
+    as_junit(empty)
     assert "no baseline" in as_text(empty)
 
 
@@ -158,7 +158,7 @@ def test_a_value_that_is_none_is_shown_as_none() -> None:
     broken = check(outcome("fd", "invalid", 5.0, None, reason="fd has no value: not a number"))
     assert "fd has no value: not a number" in as_text(broken)
     assert "nan" not in as_text(broken).replace("n = ", "")
-    assert ET.fromstring(as_junit([broken]).encode()).get("errors") == "1"
+    assert ET.fromstring(as_junit(broken).encode()).get("errors") == "1"
 
 
 def test_json_has_no_nan() -> None:
@@ -185,13 +185,14 @@ def test_markdown_is_a_table() -> None:
     assert len(lines) == 5
     assert {line.count("|") for line in lines} == {7}
     assert "❌" in render(EXAMPLE, "markdown")
+    assert "baseline old.json, " in render(EXAMPLE, "markdown", against="old.json")
     assert "✅" in render(check(outcome("fd", "ok", 1.0, 1.0)), "markdown")
 
 
 def test_junit_has_a_case_per_gate() -> None:
-    suite = ET.fromstring(as_junit([EXAMPLE, replace(EXAMPLE, name="other")]).encode())
-    assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["6", "2", "0", "2"]
-    fd, kd, precision = suite.findall("testsuite")[0].findall("testcase")
+    suite = ET.fromstring(as_junit(EXAMPLE).encode())
+    assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["3", "1", "0", "1"]
+    fd, kd, precision = suite.findall("testsuite/testcase")
     assert fd.find("skipped") is not None
     failure = kd.find("failure")
     assert failure is not None
@@ -217,7 +218,7 @@ def test_junit_has_a_case_per_gate() -> None:
 )
 def test_junit_of_each_verdict(verdict: Verdict, strict: bool, severity: str, expected: str) -> None:
     one = check(outcome("fd", verdict, 1.0, 2.0, severity=severity))
-    case = ET.fromstring(as_junit([one], strict=strict).encode()).find("testsuite/testcase")
+    case = ET.fromstring(as_junit(one, strict=strict).encode()).find("testsuite/testcase")
     assert case is not None
     assert {child.tag for child in case} == {"properties", expected}
 
@@ -270,7 +271,7 @@ def test_hostile_names_in_markdown(name: str) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_in_junit(name: str, tmp_path: Path) -> None:
-    write_junit([hostile(name)], tmp_path / "junit.xml")
+    write_junit(hostile(name), tmp_path / "junit.xml")
     root = ET.parse(tmp_path / "junit.xml").getroot()
     assert {element.tag for element in root.iter()} <= {
         "testsuites",
@@ -319,7 +320,7 @@ def test_github_gets_annotations_and_a_summary(
     annotate(EXAMPLE)
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("::error "), printed.err.count("::warning ")) == ("", 1, 1)
-    summarise(EXAMPLE)
+    summarise(render(EXAMPLE, "markdown"))
     assert summary.read_text().startswith("before\n### ❌ genbench check tiny-ddpm")
 
 

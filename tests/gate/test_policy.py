@@ -49,7 +49,7 @@ def test_the_larger_of_the_two_margins_counts() -> None:
 def test_a_margin_on_the_side_of_improvement_is_refused() -> None:
     with pytest.raises(UsageError, match="max_increase limits no worsening") as caught:
         Gate(metric="precision", max_increase=0.1).margin(0.7, "higher")
-    assert caught.value.hint == "give max_decrease"
+    assert caught.value.hint == "give max_decrease (on the command line --max-decrease)"
     with pytest.raises(UsageError, match="max_decrease_rel limits no worsening"):
         Gate(metric="fid", max_decrease_rel="1%").margin(5.0, "lower")  # type: ignore[arg-type]
 

@@ -120,6 +120,8 @@ def test_a_test_that_overlooks_what_is_twice_as_bad_says_so() -> None:
     noisy, sharp = (result_of({"fd": even(fixed(5.0, se))}) for se in (3.0, 0.1))
     assert "a value twice as bad may pass: fd@tiny" in judge(noisy, noisy, Policy(), name="default").notes[0]
     assert not judge(sharp, sharp, Policy(), name="default").notes
+    negative = result_of({"kd": even(fixed(-0.4, 0.5))})  # nothing is twice as bad as that
+    assert not any("twice as bad" in note for note in judge(negative, negative, Policy(), name="default").notes)
     margin = Gate(metric="fd", max_increase=0.5, test="difference")
     assert "by more than the allowed 0.5" in judge(sharp, sharp, Policy(gate=[margin]), name="default").outcomes[0].reason
 
@@ -188,7 +190,7 @@ def test_a_gate_is_found_by_all_its_names_and_must_mean_one_metric() -> None:
 
 def test_a_metric_that_nobody_measured_is_missing_with_its_neighbours() -> None:
     outcome = one(fixed(5.0), fixed(5.0), Gate(metric="fd@tini"))
-    assert "nobody measured fd@tini: did you mean fd@tiny?" in outcome.reason
+    assert "neither side has fd@tini; did you mean fd@tiny?" in outcome.reason
 
 
 def test_the_family_has_one_chance_of_a_false_alarm() -> None:

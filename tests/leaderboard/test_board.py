@@ -162,3 +162,15 @@ def test_nothing_to_show_is_an_error_that_teaches(make_run: Any, tmp_path: Path)
     (tmp_path / "other.json").write_text('{"schema": "genbench.table/1"}')
     with pytest.raises(DataError, match="table/1, which makes no row"):
         find_entries([tmp_path / "other.json"])
+
+
+def test_a_metric_is_asked_for_by_any_of_its_names(make_run: Any, tmp_path: Path) -> None:
+    for label, fd, precision in (("A", 1.0, 0.4), ("B", 2.0, 0.8)):
+        make_run(tmp_path, label, {"fd": fd, "precision": precision}, draw=ord(label), protocol="both@tiny/1")
+    for name in ("precision", "precision@tiny", "both@tiny/1 precision"):
+        assert [standing.row.label for standing in groups_of(tmp_path, by=name)[0].standings] == ["B", "A"]
+    with pytest.raises(UsageError, match="several metrics are called") as refused:
+        groups_of(tmp_path, by="both@tiny/1")
+    assert "fd@tiny, precision@tiny" in refused.value.hint
+    with pytest.raises(UsageError, match="no metric named 'recall'"):
+        groups_of(tmp_path, by="recall", like="A")

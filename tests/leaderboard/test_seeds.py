@@ -16,7 +16,7 @@ from genbench.evaluation.result import MetricResult, Result
 from genbench.leaderboard.board import Group, make_groups
 from genbench.leaderboard.entry import find_entries
 from genbench.leaderboard.row import make_rows
-from genbench.leaderboard.seeds import Spread, place, pooled
+from genbench.leaderboard.seeds import Spread, _welch, pooled, ranks_of_means
 
 FD = "fd@tiny/1 fd"
 
@@ -48,7 +48,7 @@ def test_seeds_that_differ_widen_the_ranks(make_run: Any, tmp_path: Path) -> Non
         assert named(group_of(folder))["B"].scores[FD].tied is not apart
 
 
-@pytest.mark.parametrize("seeds", [(2,) * 6, (3,) * 6, (2, 1, 1, 1, 1, 1), (3, 3, 3, 1, 1, 1)], ids=str)
+@pytest.mark.parametrize("seeds", [(2,) * 6, (3,) * 6, (3, 3, 1, 1, 1, 1), (3, 3, 3, 1, 1, 1)], ids=str)
 @pytest.mark.parametrize("between", [0.0, 0.1, 0.3])
 def test_false_alarms_of_equal_methods_stay_at_the_promise(seeds: tuple[int, ...], between: float) -> None:
     """Methods that are the same, few seeds each: any claim of a difference in at most about 5 % of boards."""
@@ -58,19 +58,41 @@ def test_false_alarms_of_equal_methods_stay_at_the_promise(seeds: tuple[int, ...
     for _ in range(boards):
         values = [rng.normal(5.0, np.hypot(between, sampling), count) for count in seeds]
         spreads = pooled([Spread(v.var(ddof=1), sampling**2, len(v), len(v) - 1) if len(v) > 1 else Spread() for v in values])
-        found = place([v.mean() for v in values], np.diag([sampling**2 / count for count in seeds]), spreads)
+        found = ranks_of_means([v.mean() for v in values], np.diag([sampling**2 / count for count in seeds]), spreads)
         alarms += any(rank.low > 1 or rank.high < len(seeds) for rank in found)
     assert alarms / boards < 0.05 + 2.5 * (0.05 * 0.95 / boards) ** 0.5
 
 
-def test_one_seed_beside_several_is_taken_to_vary_as_they_do() -> None:
+def test_one_seed_beside_enough_others_is_taken_to_vary_as_they_do() -> None:
     several = Spread(variance=4.0, sampling=1.0, seeds=3, freedom=2)
     assert pooled([Spread(), Spread()]) == [Spread(), Spread()]  # nobody knows
-    alone = pooled([several, Spread()])[1]
-    assert (alone.beyond, alone.freedom) == (3.0, 2)
-    apart = [rank.low > 1 for rank in place([0.0, 4.0], np.eye(2), [Spread(), Spread()])]
-    assert apart == [False, True]
-    assert not any(rank.low > 1 for rank in place([0.0, 4.0], np.eye(2), pooled([several, Spread()])))
+    assert pooled([several, Spread()]) == [several, Spread()]  # hardly anybody
+    lent = pooled([several, several, Spread()])[2]
+    assert (lent.beyond, lent.freedom) == (3.0, 4)
+    errors = np.diag([1 / 3, 1 / 3, 1.0, 1.0])
+    for spreads, told in (([several, Spread(), Spread(), Spread()], True), ([several, several, Spread(), Spread()], False)):
+        last = ranks_of_means([0.0, 0.0, 0.0, 5.0], errors, pooled(spreads))[3]
+        assert (last.low > 1) is told
+
+
+def test_a_second_seed_of_one_system_does_not_blind_the_board(make_run: Any, tmp_path: Path) -> None:
+    values = {"good": [0.1], "slight": [0.498, 0.501], "twice": [0.67], "bad": [30.0]}
+    for number, (label, seeds) in enumerate(values.items()):
+        for seed, value in enumerate(seeds):
+            make_run(tmp_path, label, {"fd": value}, seed=seed, draw=10 * number + seed, se=0.02)
+    standings = named(group_of(tmp_path))
+    assert [standings[label].rank.low for label in values] == [1, 2, 3, 4]
+    assert [label for label in values if standings[label].scores[FD].tied] == ["good"]
+
+
+def test_what_is_borrowed_errs_together() -> None:
+    """Two spreads that are one estimate of four degrees of freedom make a difference of four, and two own ones of more."""
+    several = Spread(4.0, 1.0, 3, 2)
+    spreads = pooled([several, Spread(0.2, 1.0, 3, 2), Spread()])
+    assert [(one.variance, one.freedom, one.borrowed) for one in spreads] == [(4.0, 2, False), (2.1, 4, True), (2.1, 4, True)]
+    assert _welch(0.0, math.inf, spreads[1:]) == pytest.approx((1.1 / 3 + 1.1, 4.0))
+    assert _welch(0.0, math.inf, [several, several]) == pytest.approx((2.0, 4.0))
+    assert _welch(0.0, math.inf, [Spread(2.1, 0.6, 1, 4), Spread(2.1, 0.6, 1, 4)]) == pytest.approx((3.0, 8.0))
 
 
 def of_prompts(shift: float, *, seed: int, groups: int) -> Result:
@@ -121,3 +143,15 @@ def test_the_interval_of_several_seeds_counts_what_they_differ_in(make_run: Any,
     assert (low + high) / 2 == pytest.approx(1.0)
     assert (high - low) / 2 == pytest.approx(4.303 * 0.7 / 3**0.5, rel=0.03)
     assert scores["B"].interval == pytest.approx((5 - 0.196, 5 + 0.196), rel=1e-3)
+
+
+@pytest.mark.parametrize(("below", "share"), [(0.02, False), (0.01, True)])
+def test_the_interval_of_a_share_stays_one(below: float, share: bool, make_run: Any, rewrite: Any, tmp_path: Path) -> None:
+    """Student's t with one degree of freedom knows no limits. Shares are known by their own intervals, which are uneven."""
+    for seed, value in enumerate((0.03, 0.05)):
+        folder = make_run(tmp_path, "A", {"fd": value}, seed=seed)
+        ci = [value - below, value + 0.02]
+        rewrite(folder / "result.json", lambda found, ci=ci: found["final"]["evaluation"]["metrics"][0].update(ci=ci))
+    low, high = named(group_of(tmp_path))["A"].scores[FD].interval
+    assert high > 0.1
+    assert low == 0 if share else low < -0.02

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from genbench.leaderboard.cells import duration
 from genbench.leaderboard.entry import find_entries
-from genbench.leaderboard.formats import duration
+from genbench.leaderboard.row import make_rows
 from genbench.leaderboard.site import write_site
+from genbench.leaderboard.thumbnails import thumbnail
 from genbench.study.ratings import Agreement, Fooling, Ratings, Share, SystemRating
 
 LABELS = {"Best", "Close", "Three seeds", "=1+1", "real"}
@@ -127,10 +129,9 @@ def test_links_lead_to_files_that_are_there(site: Path, runs: Path) -> None:
 
 def test_a_site_made_of_copies_has_the_same_rows(site: Path, tmp_path: Path) -> None:
     """But for the error bars of differences: influence is not copied."""
-    again = write_site([site / "results"], tmp_path / "again")
+    write_site([site / "results"], tmp_path / "again")
     first = json.loads((site / "leaderboard.json").read_text())["groups"][0]
     second = json.loads((tmp_path / "again" / "leaderboard.json").read_text())["groups"][0]
-    assert again.rows == 9
     assert [row["system"] for row in first["rows"]] == [row["system"] for row in second["rows"]]
 
 
@@ -164,6 +165,43 @@ def test_a_folder_of_samples_becomes_a_picture_and_a_broken_one_none(make_run: A
     write_site([tmp_path / "runs"], tmp_path / "site")
     page = Parsed((tmp_path / "site" / "index.html").read_text())
     assert [attrs["alt"] for tag, attrs in page.elements if tag == "img"] == ["samples of A"]
+
+
+def test_pictures_too_large_to_open_are_none(make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = make_run(tmp_path, "A", {"fd": 1.0})
+    Image.new("RGB", (8, 8)).save(place / "samples.png")
+    (row,), _ = make_rows(find_entries([tmp_path]))
+    for most, shown in ((64, True), (63, False)):
+        monkeypatch.setattr("genbench.leaderboard.thumbnails.MAX_PIXELS", most)
+        assert (thumbnail(row) is not None) is shown
+
+
+def test_rows_of_one_name_in_folders_of_one_name_are_numbered(make_result: Any, tmp_path: Path) -> None:
+    for number, folder in enumerate(("x/mine", "y/mine", "theirs")):
+        make_result({"fd": 1.0}, seed=number, name="samples").save(tmp_path / folder)
+    rows, _ = make_rows(find_entries([tmp_path]))
+    assert [row.label for row in rows] == ["samples (theirs)", "samples (1)", "samples (2)"]
+
+
+def test_what_is_withdrawn_is_no_longer_published(make_run: Any, tmp_path: Path) -> None:
+    gone = make_run(tmp_path / "runs", "Gone", {"fd": 1.0})
+    make_run(tmp_path / "runs", "Stays", {"fd": 2.0}, draw=1)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "CNAME").write_text("mine")
+
+    def published() -> set[str]:
+        return {path.relative_to(site).as_posix() for path in site.rglob("*.*") if path.parent != site}
+
+    write_site([tmp_path / "runs"], site, report=lambda document, out: (out.write_text("made"), None)[1])
+    kept = {"results/stays-seed0.json", "reports/stays.html"}
+    assert published() == kept | {"results/gone-seed0.json", "reports/gone.html"}
+    (gone / "result.json").unlink()
+    write_site([tmp_path / "runs"], site, report=lambda document, out: (out.write_text("made"), None)[1])
+    assert published() == kept
+    write_site([tmp_path / "runs"], site)
+    assert published() == {"results/stays-seed0.json"}
+    assert (site / "CNAME").read_text() == "mine"
 
 
 def test_a_front_of_one_system_is_no_line(make_run: Any, tmp_path: Path) -> None:
@@ -226,7 +264,7 @@ def test_what_is_taken_for_real_stands_beside_the_metrics(runs: Path, tmp_path: 
     """A two-alternative study has no ratings but shares of votes; who is not in it is no tie."""
 
     def fooled(system: str, share: float, tied: bool) -> SystemRating:
-        value = Share(value=share, ci=(share - 0.1, share + 0.1), n=40)
+        value = Share(value=share, ci=(share - 0.1, share + 0.1), n=40, p=0.5)
         found = Fooling(
             share=value, se=0.05, d_prime=None, d_prime_ci=(None, None), margin=0.1, p_equivalent=1.0, verdict="inconclusive"
         )

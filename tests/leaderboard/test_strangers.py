@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from genbench.errors import DataError, GenbenchError
+from genbench.errors import DataError, GenbenchError, UsageError
 from genbench.leaderboard.entry import find_entries
 from genbench.leaderboard.row import make_rows
 from genbench.leaderboard.site import write_site
@@ -128,9 +128,39 @@ def test_a_report_that_breaks_costs_no_row(make_run: Any, tmp_path: Path) -> Non
         out.write_text("made")
 
     site = write_site([tmp_path / "runs"], tmp_path / "site", report=report)
-    assert site.rows == 2
+    assert len(site.board.main.standings) == 2
     assert [path.name for path in (tmp_path / "site" / "reports").iterdir()] == ["b.html"]
     assert site.board.notes == ["no report of A: OverflowError('too large')"]
+
+
+def test_a_page_of_somebody_else_stays(make_run: Any, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "A", {"fd": 1.0})
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("mine")
+    for listing in (None, "{}", "[1]"):
+        if listing:
+            (site / "leaderboard.json").write_text(listing)
+        with pytest.raises(UsageError, match=r"index\.html that is no leaderboard's"):
+            write_site([tmp_path / "runs"], site)
+        assert (site / "index.html").read_text() == "mine"
+        assert not (site / "results").exists()
+
+
+def test_a_list_of_published_files_removes_nothing_else(make_run: Any, tmp_path: Path) -> None:
+    """Whoever wrote it: only results and reports, and not through a link."""
+    make_run(tmp_path / "runs", "A", {"fd": 1.0})
+    site = tmp_path / "site"
+    for path in (tmp_path / "victim.json", tmp_path / "elsewhere" / "a.html", site / "victim.json"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    (site / "reports").symlink_to(tmp_path / "elsewhere")
+    names = ["../victim.json", "results/../../victim.json", "victim.json", str(tmp_path / "victim.json"), "reports/a.html", 1]
+    for files in (names, 5, None):
+        (site / "leaderboard.json").write_text(json.dumps({"schema": "genbench.leaderboard/1", "files": files}))
+        write_site([tmp_path / "runs"], site)
+        for path in (tmp_path / "victim.json", tmp_path / "elsewhere" / "a.html", site / "victim.json"):
+            assert path.read_text() == "mine"
 
 
 # -- documents that are made to break --------------------------------------------------------------------------------------
@@ -171,7 +201,7 @@ def test_costs_that_no_axis_can_show_are_left_out_of_the_charts(make_result: Any
     for name, cost in (("a", "1e-300"), ("b", "1e90"), ("c", "1.0")):
         folder = submit(tmp_path / name, make_result({"fd": 1.0}, seed=ord(name)), name)
         (folder / "submission.toml").write_text(LISTING.format(name) + f"[sampling]\nms_per_image = {cost}\n")
-    assert write_site([tmp_path], tmp_path / "site").rows == 3
+    assert len(write_site([tmp_path], tmp_path / "site").board.main.standings) == 3
 
 
 ODD = [None, True, -1, 0, 10**400, -1e308, 1e-320, "", "x" * 5000, "\ud800", [], {}, [[]], "genbench.run/1", "../..", "@"]

@@ -18,7 +18,9 @@ from genbench import catalog
 from genbench.errors import DataError
 from genbench.evaluation.evaluate import evaluate
 from genbench.evaluation.influence import load_influence, save_influence
+from genbench.evaluation.result import MetricResult
 from genbench.leaderboard import identities
+from genbench.leaderboard.recompute import difference
 from genbench.leaderboard.submission import Submission
 from genbench.leaderboard.validate import validate
 
@@ -309,8 +311,29 @@ def test_a_protocol_that_is_not_here_is_incomparable(
     copied = Path(shutil.copytree(measured, tmp_path / "copied"))
     rewrite(copied / "result.json", lambda document: document["metrics"][0].update(protocol="fd@tiny/7"))
     (copied / "influence.safetensors").unlink()
-    assert run(["validate", str(copied), "--images", str(images), "-q"]) in (3, 5)
+    assert run(["validate", str(copied), "--images", str(images), "-q"]) == 3
     assert "this version measures fd@tiny/1 fd" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({}, ""),
+        ({"value": 1.00005, "se": 0.1005}, ""),
+        ({"value": 1.001}, " is 1 here, not 1.001"),
+        ({"se": 0.098}, ": its standard error is 0.1 here, not 0.098"),
+        ({"n": 59}, ": n, n_real and direction are 60, 50, lower here"),
+        ({"n_real": None}, ": n, n_real and direction are 60, 50, lower here"),
+        ({"better": "higher"}, ": n, n_real and direction are 60, 50, lower here"),
+        ({"value": None, "se": None, "ci": None, "reason": "lost"}, ": – in the result, 1.00 ± 0.10 here"),
+    ],
+)
+def test_every_number_is_held_against_the_one_that_is_measured(told: dict[str, Any], found: str) -> None:
+    here = MetricResult(
+        name="fd", value=1.0, se=0.1, ci=(0.8, 1.2), level=0.95, method="influence", n=60, n_real=50, better="lower",
+        protocol="fd/1", layer=None, extractor=None,
+    )  # fmt: skip
+    assert difference(here.model_copy(update=told), here) == found
 
 
 def test_an_archive_is_held_against_its_listing(images: Path, measured: Path, tmp_path: Path, capsys: Any) -> None:
@@ -325,3 +348,5 @@ def test_an_archive_is_held_against_its_listing(images: Path, measured: Path, tm
         (copied / "submission.toml").write_text(LISTING + table)
         assert run(["validate", str(copied), "--images", str(archive), "-q"]) == status
     assert "has the sha256" in capsys.readouterr().out
+    assert run(["validate", str(copied), "--images", str(images)]) == 0
+    assert "its archive's size and hash were not checked: --images is a folder" in capsys.readouterr().err

@@ -106,9 +106,8 @@ def test_k_other_images_are_enough() -> None:
 
 def test_error_bars_of_the_images_asked() -> None:
     got = prdc.compute(real=sample(400), fake=sample(300, seed=1, shift=0.5))
-    for name, asked in {"precision": 300, "recall": 400}.items():
-        share = float(got[name])
-        assert got[name].se == pytest.approx((share * (1 - share) / asked) ** 0.5)
+    share = float(got["precision"])
+    assert got["precision"].se == pytest.approx((share * (1 - share) / 300) ** 0.5)
     for estimate in got.values():
         assert (estimate.n, estimate.n_real) == (300, 400)
         assert estimate.influence is not None
@@ -129,6 +128,28 @@ def test_jackknife_of_coverage_equals_leaving_images_out() -> None:
     assert estimate.se == pytest.approx((39 / 40 * (deviations**2).sum()) ** 0.5)
     assert estimate.influence is not None
     np.testing.assert_allclose(estimate.influence.fake, 39 * deviations, atol=1e-12)
+
+
+def test_error_of_recall_is_that_of_the_real_images_and_of_leaving_balls_out() -> None:
+    real, fake = sample(50), 0.5 * sample(40, seed=1)
+    inside = torch.cdist(real, fake) < torch.cdist(fake, fake).kthvalue(6, dim=1).values
+    left_out = np.array([float(inside[:, torch.arange(40) != i].any(1).double().mean()) for i in range(40)])
+    deviations = left_out.mean() - left_out
+    estimate = prdc.compute(real=real, fake=fake)["recall"]
+    share = float(estimate)
+    assert 0.1 < share < 0.9
+    assert estimate.se == pytest.approx((39 / 40 * (deviations**2).sum() + share * (1 - share) / 50) ** 0.5)
+    assert estimate.influence is not None
+    np.testing.assert_allclose(estimate.influence.fake, 39 * deviations, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "dim", "scale"), [(200, 8, 0.7), (300, 32, 1.1), (200, 2, 0.7)])
+def test_recalls_against_one_reference_vary_no_more_than_their_generated_images_tell(n: int, dim: int, scale: float) -> None:
+    """With the reference kept, all that moves recall is which images were generated."""
+    real = sample(400, dim=dim)
+    found = [prdc.compute(real=real, fake=scale * sample(n, dim=dim, seed=seed))["recall"] for seed in range(1, 61)]
+    errors = [(float(one.influence.fake.var()) / n) ** 0.5 for one in found if one.influence is not None]
+    assert np.std([float(one) for one in found], ddof=1) < 1.2 * np.mean(errors)
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def test_skipped_and_copied_images_are_named(
     assert "W-DUPLICATES" in text
     pull = gallery.pull_of(result, result.metrics[0])
     assert pull is not None
-    worst = result.names[gallery.extremes(pull, result.metrics[0])[0][0]]
+    worst = result.image_names[gallery.extremes(pull, result.metrics[0])[0][0]]
     assert f"generated image {worst}, which raises fd@tiny by" in text
 
 

@@ -28,7 +28,8 @@ def test_without_images_the_page_says_so(measured: Any, page_of: Any) -> None:
     )
     text, left_out = page_of(moved)
     assert "--images" in left_out["pictures"]
-    assert left_out["pictures"] in text
+    assert "does not say where its images (gone) lie below this folder: pass --images PATH, or run from" in left_out["pictures"]
+    assert left_out["pictures"] in text.partition('<h2 id="samples">')[2].partition("</section>")[0]
     assert "<img src=" not in text
     assert str(moved.metrics[0]) in text
     text, left_out = page_of(measured.folder, pictures=False)

@@ -163,8 +163,10 @@ def test_the_folder_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_study_without_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, folder = studies.pairwise(tmp_path)
-    assert run(["study", "analyze", str(folder)]) == 5
-    assert "there are no votes" in capsys.readouterr().err
+    result("gan", 1.0).save(tmp_path / "results" / "gan")
+    for against in ([], ["--against", str(tmp_path / "results")]):
+        assert run(["study", "analyze", str(folder), *against]) == 5
+        assert "there are no votes" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,8 @@ def test_ties_alone_rate_everybody_the_same() -> None:
     votes = Study(strengths=FIVE, ties=1.0, raters=5).votes(0)
     found = fitted(votes)
     np.testing.assert_allclose(found.ratings, 0, atol=1e-12)
+    more = fitted(Study(strengths=FIVE, ties=1.0, raters=20).votes(0))
+    assert 0 < more.covariance[0, 0] < found.covariance[0, 0] / 8  # fewer votes are decided, and there are more of them
 
 
 def test_a_planted_order_is_found_despite_a_preference_for_the_left_and_careless_raters() -> None:

@@ -14,7 +14,7 @@ from studies import HOSTILE, pairwise, pictures, systems
 
 from genbench.errors import DataError, GenbenchError, UsageError
 from genbench.study.design import new_study
-from genbench.study.document import FILE, load_study
+from genbench.study.document import FILE, IMAGES, load_study
 from genbench.study.store import Store
 from genbench.study.turns import for_page, turns_of
 
@@ -234,3 +234,28 @@ def test_a_changed_or_incomplete_study_is_not_served(tmp_path: Path) -> None:
         load_study(folder)
     with pytest.raises(DataError, match="no study in"):
         load_study(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["outside", "study.json", "other.png"])
+def test_a_strangers_study_shows_no_other_file(tmp_path: Path, target: str) -> None:
+    """Neither one of this machine nor the answer key, by a link or by a link in the place of the folder."""
+    study, folder = pairwise(tmp_path)
+    image = folder / IMAGES / min(study.image_files)
+    image.rename(folder / "other.png")
+    (tmp_path / "outside").write_text("secret")
+    image.symlink_to(tmp_path / target if target == "outside" else folder / target)
+    with pytest.raises(DataError, match="leads out of its folder"):
+        load_study(folder)
+    image.unlink()
+    (folder / "other.png").rename(image)
+    (folder / IMAGES).rename(tmp_path / "elsewhere")
+    (folder / IMAGES).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="leads out of its folder"):
+        load_study(folder)
+
+
+def test_what_is_no_image_is_not_shown(tmp_path: Path) -> None:
+    study, folder = pairwise(tmp_path)
+    (folder / IMAGES / min(study.image_files)).write_bytes(b"<svg onload=alert(1)>")
+    with pytest.raises(DataError, match="is no PNG"):
+        load_study(folder)

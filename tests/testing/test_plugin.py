@@ -314,6 +314,13 @@ def test_a_damaged_baseline_is_named_at_the_end(suite: pytest.Pytester) -> None:
     outcome.stdout.fnmatch_lines(["genbench-baselines/test_gone.json: cannot be read: *is no genbench.baseline/1*"])
 
 
+def test_influence_that_is_missing_is_told_at_the_end(suite: pytest.Pytester) -> None:
+    suite.path.joinpath(BASELINE).with_suffix(".influence.safetensors").unlink()
+    outcome = run(suite)
+    outcome.assert_outcomes(passed=1)
+    outcome.stdout.fnmatch_lines([f"{BASELINE}: the influence of the images of test_quality is missing*"])
+
+
 STALE = f"""{SAMPLES}
 @pytest.mark.parametrize("which", WHICH)
 def test_quality(genbench, which):
@@ -348,7 +355,9 @@ def test_github_gets_annotations_and_a_summary(suite: pytest.Pytester, monkeypat
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite.path / "summary.md"))
     run(suite).stdout.re_match_lines([r"::error title=genbench check test_quality%3A fd(@tiny)? regressed::.+"])
-    assert (suite.path / "summary.md").read_text().startswith("### ❌ genbench check test")
+    summary = (suite.path / "summary.md").read_text()
+    assert summary.startswith("### ❌ genbench check test")
+    assert "baseline genbench-baselines/" in summary
 
 
 HOSTILE = f"""{SAMPLES}

@@ -10,14 +10,17 @@ from genbench.gate.formats.markdown import as_markdown
 from genbench.gate.formats.text import as_text
 from genbench.gate.verdict import Check
 
-FORMATS: Mapping[str, Callable[..., str]] = {
-    "text": as_text,
-    "json": as_json,
-    "markdown": as_markdown,
-    "github": as_annotations,
+FORMATS: Mapping[str, Callable[[Check, bool, str], str]] = {
+    "text": lambda check, strict, against: as_text(check, strict=strict, against=against),
+    "json": lambda check, strict, _: as_json(check, strict=strict),
+    "markdown": lambda check, strict, against: as_markdown(check, strict=strict, against=against),
+    "github": lambda check, strict, _: as_annotations(check, strict=strict),
 }
 
 
-def render(check: Check, format: str, *, strict: bool = False) -> str:
-    """The check in one of FORMATS, without a line break at its end. `strict`: as for `Check.exit_code`."""
-    return FORMATS[format](check, strict=strict)
+def render(check: Check, format: str, *, strict: bool = False, against: str = "") -> str:
+    """The check in one of FORMATS, without a line break at its end.
+
+    strict: as for `Check.exit_code`. against: where the baseline is kept.
+    """
+    return FORMATS[format](check, strict, against)

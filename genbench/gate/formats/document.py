@@ -26,7 +26,7 @@ def document(check: Check, *, strict: bool = False) -> dict[str, Any]:
         "strict": strict,
         "summary": check.summary,
         "alpha": check.alpha,
-        "baseline": _side(check.baseline),
+        "baseline": None if check.baseline is None else _side(check.baseline),
         "current": _side(check.current),
         "gates": [_gate(outcome) for outcome in check.outcomes],
         "hurt": {metric: [{"image": name, "pull": pull} for name, pull in found] for metric, found in check.hurt.items()},
@@ -35,9 +35,7 @@ def document(check: Check, *, strict: bool = False) -> dict[str, Any]:
     return _finite(content)
 
 
-def _side(result: Result | None) -> dict[str, Any] | None:
-    if result is None:
-        return None
+def _side(result: Result) -> dict[str, Any]:
     reference = None if result.reference is None else {"name": result.reference.name, "digest": result.reference.digest}
     subject = {"name": result.subject.name, "digest": result.subject.digest, "n": result.subject.n}
     return {"created": result.created, "subject": subject, "reference": reference}

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from genbench.gate.formats.markdown import as_markdown
 from genbench.gate.formats.rows import FINE
 from genbench.gate.verdict import Check, Outcome
 from genbench.pages.escape import one_line
@@ -46,16 +45,21 @@ def at_most(lines: Sequence[str]) -> list[str]:
     return kept
 
 
+def in_actions() -> bool:
+    """Whether this is a step of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def annotate(check: Check, *, strict: bool = False) -> None:
     """On stderr, because stdout is data."""
     if lines := as_annotations(check, strict=strict):
         print(lines, file=sys.stderr)
 
 
-def summarise(check: Check, *, strict: bool = False) -> None:
-    """Add the check to the summary of the step, where the environment says that there is one."""
+def summarise(text: str) -> None:
+    """Add Markdown to the summary of the step, where the environment says that there is one."""
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        append_summary(Path(path), as_markdown(check, strict=strict))
+        append_summary(Path(path), text)
 
 
 def append_summary(path: Path, text: str) -> None:

@@ -7,7 +7,6 @@ a failure under `strict`. A gate of severity "warning" never fails: what it foun
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +21,17 @@ if TYPE_CHECKING:
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 has no character for
 
 
-def write_junit(checks: Sequence[Check], path: Path, *, strict: bool = False) -> None:
-    """One suite per check, in one step."""
-    files.write_atomic(path, as_junit(checks, strict=strict))
+def write_junit(check: Check, path: Path, *, strict: bool = False) -> None:
+    """In one step."""
+    files.write_atomic(path, as_junit(check, strict=strict))
 
 
-def as_junit(checks: Sequence[Check], *, strict: bool = False) -> str:
+def as_junit(check: Check, *, strict: bool = False) -> str:
+    """A document with one suite."""
     from junitparser import JUnitXml
 
     document = JUnitXml(name="genbench check")
-    for check in checks:
-        document.add_testsuite(_suite(check, strict))
+    document.add_testsuite(_suite(check, strict))
     document.update_statistics()
     return str(document.tostring().decode()) + "\n"
 

@@ -95,8 +95,8 @@ def baseline(check: Check, against: str = "") -> str:
     return ", ".join(["baseline " + (against or check.baseline.subject.name), check.baseline.created[:10]])
 
 
-def counts(result: Result | None) -> str:
-    return "–" if result is None or result.subject.n is None else f"{result.subject.n:,}"
+def counts(result: Result) -> str:
+    return "–" if result.subject.n is None else f"{result.subject.n:,}"
 
 
 def power(check: Check) -> str:
