@@ -45,10 +45,14 @@ class Store:
     def __init__(self, path: Path, study: str) -> None:
         """Open or make the file. Raises DataError where it is no such file or holds votes of another study."""
         self._lock = threading.Lock()
+        opening = path.with_name(f"{path.name}.lock")
+        for file in (path, opening):
+            if file.is_symlink():  # a study may be a stranger's, and both are written to
+                raise DataError("E-VOTES", f"{file} is a link to another file", hint="move it away; a new one is made")
         try:
             self._base = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
             # SQLite waits for other writers, but not for another opening that changes the mode of the journal.
-            with FileLock(path.with_name(f"{path.name}.lock")):
+            with FileLock(opening):
                 self._base.execute("PRAGMA journal_mode = WAL")
                 self._base.execute("PRAGMA synchronous = FULL")
                 self._base.executescript(TABLES)

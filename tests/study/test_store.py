@@ -179,3 +179,14 @@ def test_what_holds_no_votes_of_this_study_is_refused(tmp_path: Path) -> None:
     assert kept_votes(folder, study.id) == []
     with pytest.raises(SetupError, match="cannot open"):
         Store(tmp_path / "nowhere" / FILE, study.id)
+
+
+@pytest.mark.parametrize("name", [FILE, f"{FILE}.lock"])
+def test_a_link_in_the_folder_of_a_stranger_is_not_written_through(name: str, tmp_path: Path) -> None:
+    study, folder = pairwise(tmp_path)
+    mine = tmp_path / "mine"
+    mine.write_text("of somebody else")
+    (folder / name).symlink_to(mine)
+    with pytest.raises(DataError, match="is a link to another file"):
+        Store(folder / FILE, study.id)
+    assert mine.read_text() == "of somebody else"
