@@ -10,7 +10,7 @@ What is worse is mostly also noisier, so SE(D) is not the SE of today: SE(D)² =
 influences of the n images, the growth is that of images which are weighted towards the harmful ones, E φ³ / E φ² / n
 (exponential tilting; Efron 1981, Nonparametric standard errors and confidence intervals, section 7; exact for shares); of a
 squared distance, whose variance grows as it does, at least E φ² / distance / n. Without influences nothing is promised: an
-error that stays would promise more than they do.
+error that stays would promise more than they do. Nor of recall: its error grows faster than its images tell.
 
 Of the very same images the difference has no error but that of arithmetic. What is told then is what other images of such a
 generator would show: everything but the images is shared.
@@ -35,7 +35,7 @@ def detectable(base: Result, current: Result, found: Difference, margin: float, 
     None where it is not known: without an error, and without influence that tells how the error grows as the value worsens.
     """
     influence = base.influence.get(found.base.key) or current.influence.get(found.base.key)
-    if found.se is None or influence is None:
+    if found.se is None or influence is None or _untold(found.base, influence):
         return None
     if base.subject.digest is not None and base.subject.digest == current.subject.digest:
         nameless = current.model_copy().with_influence(current.influence)
@@ -76,6 +76,11 @@ def _growth(metric: MetricResult, influence: Influence) -> float:
         distance = float(metric) if metric.bias_corrected is None else metric.bias_corrected
         found.append(variance / max(distance, metric.se or 0.0))
     return max(0.0, *found) / len(pulls)
+
+
+def _untold(metric: MetricResult, influence: Influence) -> bool:
+    """Whether it is a share of the reference's images, asked about balls that were drawn too, as recall is."""
+    return metric.method == "jackknife" and metric.better == "higher" and influence.real is not None
 
 
 def _width(difference: Difference, alpha: float) -> float:
