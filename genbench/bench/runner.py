@@ -69,6 +69,8 @@ def run_suite(
         raise UsageError("E-PROCESSES", "a suite is run by one process", hint=hint)
     if jobs < 1:
         raise UsageError("E-USAGE", f"--jobs {jobs}", hint="at least one entry at a time")
+    if folder.resolve() == Path(suite.dataset).resolve():  # a folder counts before a data set of its name
+        raise UsageError("E-OUT", f"the runs in {folder} would be taken for the data", hint="choose another folder with -o")
     environment.choose_training_device(device)
     planned = plan(suite, name, folder, precision=precision, compiled=compiled)
     for job in planned:

@@ -22,7 +22,7 @@ from genbench.bench.measure import SAMPLE_SEED
 from genbench.bench.pool import run_apart
 from genbench.bench.record import Record, records_below
 from genbench.bench.runner import HELD_OUT, run_suite
-from genbench.bench.suite import Suite
+from genbench.bench.suite import Suite, find_suite, load_suite
 from genbench.bench.table import FLOOR, FORMATS, make_table, render
 from genbench.cli import run
 from genbench.errors import DataError, IncomparableError, UsageError
@@ -205,6 +205,13 @@ def dies_at_two(job: int) -> str:
     if job == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return str(job)
+
+
+def test_runs_do_not_take_the_place_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="would be taken for the data"):
+        run_suite(load_suite(find_suite("digits")), "digits.toml", Path("digits"))
+    assert not Path("digits").exists()
 
 
 def test_an_interruption_stops_the_processes_and_the_command_goes_on_later(tmp_path: Path) -> None:
