@@ -61,9 +61,9 @@ def compute(*, real: Tensor, fake: Tensor, k: int = 5, closed: bool = False) -> 
     only_reached_by = torch.bincount(sum_of_reaching[reaching == 1].long(), minlength=len(fake))
     return {
         "precision": _share_of_fake(holders > 0, n_real=len(real)),
-        "recall": _recall(reaching > 0, only_reached_by),
+        "recall": _share_of_real(reaching > 0, only_reached_by, drawn=True),
         "density": _density(holders / k, n_real=len(real)),
-        "coverage": _coverage(held > 0, only_holder_of),
+        "coverage": _share_of_real(held > 0, only_holder_of, drawn=False),
     }
 
 
@@ -78,27 +78,6 @@ def _share_of_fake(answers: Tensor, n_real: int) -> Estimate:
         n_real=n_real,
         better="higher",
         influence=Influence(fake=pull),
-    )
-
-
-def _recall(recalled: Tensor, only_reached_by: Tensor) -> Estimate:
-    """The chance in which images the reference holds, and in which balls were drawn: without fake image j, the real images that
-    its ball alone reaches, `only_reached_by` j, are lost.
-
-    The interval is Wilson's for as many independent answers as would have this error.
-    """
-    share, binomial_se, pull_of_real = _binomial(recalled)
-    pull_of_fake = _pull_of_alone(only_reached_by, m=len(recalled))
-    se = math.hypot(binomial_se, _error_of_mean(pull_of_fake))
-    return Estimate(
-        value=share,
-        se=se,
-        ci=_interval(share, binomial_se, se, len(recalled)),
-        method="jackknife",
-        n=len(only_reached_by),
-        n_real=len(recalled),
-        better="higher",
-        influence=Influence(fake=pull_of_fake, real=pull_of_real),
     )
 
 
@@ -123,39 +102,29 @@ def _density(densities: Tensor, n_real: int) -> Estimate:
     )
 
 
-def _coverage(covered: Tensor, only_holder_of: Tensor) -> Estimate:
-    """Without fake image j, the balls that hold j alone, `only_holder_of` j, are covered no more: a jackknife in closed form.
+def _share_of_real(answers: Tensor, alone: Tensor, *, drawn: bool) -> Estimate:
+    """The share of true `answers` (M,). Without fake image j, those that it alone gives, `alone` (N,) j, are lost: a jackknife.
 
+    drawn: whether the chance in which real images were asked counts beside that.
     The interval is Wilson's for as many independent answers as would have this error.
     """
-    share, binomial_se, _ = _binomial(covered)
-    pull = _pull_of_alone(only_holder_of, m=len(covered))
-    se = _error_of_mean(pull)
+    share, binomial_se, pull_of_real = _binomial(answers)
+    m, n = len(answers), len(alone)
+    lost = alone.to(torch.float64)
+    pull_of_fake = (n - 1) / m * (lost - lost.mean())
+    of_fake = float(pull_of_fake.var() / n) ** 0.5
+    se = math.hypot(binomial_se, of_fake) if drawn else of_fake
+    independent = m * min(1.0, (binomial_se / se) ** 2) if binomial_se > 0 and se > 0 else m
     return Estimate(
         value=share,
         se=se,
-        ci=_interval(share, binomial_se, se, len(covered)),
+        ci=wilson_interval(share, independent),
         method="jackknife",
-        n=len(only_holder_of),
-        n_real=len(covered),
+        n=n,
+        n_real=m,
         better="higher",
-        influence=Influence(fake=pull),
+        influence=Influence(fake=pull_of_fake, real=pull_of_real if drawn else None),
     )
-
-
-def _pull_of_alone(alone: Tensor, m: int) -> Tensor:
-    """(N,) how each fake image pulls at a share of m real ones of which it decides `alone` (N,) by itself: jackknife values."""
-    lost = alone.to(torch.float64)
-    return (len(lost) - 1) / m * (lost - lost.mean())
-
-
-def _error_of_mean(pull: Tensor) -> float:
-    return float(pull.var() / len(pull)) ** 0.5
-
-
-def _interval(share: float, binomial_se: float, se: float, m: int) -> tuple[float, float]:
-    independent = m * min(1.0, (binomial_se / se) ** 2) if binomial_se > 0 and se > 0 else m
-    return wilson_interval(share, independent)
 
 
 def _zeros(features: Tensor) -> Tensor:
