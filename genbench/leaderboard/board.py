@@ -17,7 +17,7 @@ from genbench.comparison.ranks import Rank
 from genbench.errors import UsageError
 from genbench.estimate import ARROWS, Better, badness
 from genbench.evaluation.result import MetricResult
-from genbench.leaderboard.row import Row
+from genbench.leaderboard.row import Row, parted
 from genbench.leaderboard.seeds import Place, places
 from genbench.study.ratings import Ratings
 
@@ -214,15 +214,7 @@ def _size(members: Sequence[Row]) -> tuple[int, int]:
 
 def _classes(rows: Sequence[Row], key: str) -> list[list[Row]]:
     """Rows whose values of `key` compare. A value that is marked as not comparable compares with nothing."""
-    classes: list[list[Row]] = []
-    for row in rows:
-        fits = (members for members in classes if all(_apart(row, other, key) is None for other in members))
-        found = next(fits, None)
-        if found is None:
-            classes.append([row])
-        else:
-            found.append(row)
-    return classes
+    return parted(rows, lambda one, other: _apart(other, one, key) is None)
 
 
 def _apart(row: Row, other: Row, key: str) -> str | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from genbench.bench.table import Cell, averaged, likelihood_cells
 from genbench.comparison.comparable import difference_in_making
 from genbench.evaluation.result import DOCUMENT, MetricResult, Result
 from genbench.leaderboard.entry import Costs, Entry
 from genbench.leaderboard.submission import CEILING
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ def make_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[str]]:
     for (label, _), group in groups.items():
         kept, left = _newest(group)
         notes += [f"{label}: {entry.document} is an older run of the same seed and left out" for entry in left]
-        rows += [Row(label=label, entries=tuple(part)) for part in _alike(kept)]
+        rows += [Row(label=label, entries=tuple(part)) for part in parted(kept, _comparable)]
     return _told_apart(rows), notes
 
 
@@ -120,20 +123,20 @@ def _newest(group: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     return kept, [entry for entry in group if entry not in kept]
 
 
-def _alike(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Seeds that were measured in the same way; those that were not make a row of their own."""
-    parts: list[list[Entry]] = []
-    for entry in entries:
-        fitting = (part for part in parts if all(_comparable(one, entry) for one in part))
-        found = next(fitting, None)
-        if found is None:
-            parts.append([entry])
+def parted(things: Sequence[T], together: Callable[[T, T], bool]) -> list[list[T]]:
+    """Each joins the first part whose members all may stand `together` with it, or begins one of its own."""
+    parts: list[list[T]] = []
+    for thing in things:
+        part = next((part for part in parts if all(together(one, thing) for one in part)), None)
+        if part is None:
+            parts.append([thing])
         else:
-            found.append(entry)
+            part.append(thing)
     return parts
 
 
 def _comparable(one: Entry, other: Entry) -> bool:
+    """Whether two seeds were measured in the same way; those that were not make a row of their own."""
     if one.result is None or other.result is None:
         return True
     mine, theirs = one.result.by_protocol, other.result.by_protocol
