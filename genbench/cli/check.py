@@ -103,10 +103,8 @@ def check(
 
     shape = "json" if as_json else options.choice(format, tuple(FORMATS), "--format")
     options.choice(summary, ("auto", "off"), "--summary")
-    options.choice(on_bad, ("fail", "skip"), "--on-bad")
-    options.choice(on_size_mix, ("fail", "resize"), "--on-size-mix")
-    if worst is not None and worst.suffix.lower() != ".png":
-        raise UsageError("E-USAGE", f"--worst {worst}", hint="the picture is a PNG file: name it so")
+    if worst is not None:
+        options.png(worst, "--worst")
     if update_baseline and against is not None:
         raise UsageError("E-USAGE", "--update-baseline with --against", hint="--against compares once and changes no baseline")
     if against is not None and not against.expanduser().exists():
@@ -119,10 +117,7 @@ def check(
         "held_out": held_out,
         "paired": paired,
         "captions": captions,
-        "on_bad": on_bad,
-        "on_size_mix": on_size_mix,
-        "background": options.colour(background),
-        "value_range": options.value_range(value_range),
+        **options.decoding(on_bad, on_size_mix, background, value_range),
         "device": device,
         "batch_size": batch_size,
         "workers": num_workers,

@@ -69,9 +69,7 @@ def evaluate(
     genbench evaluate samples/ --captions prompts.csv --metrics clip_score
     """
     options.choice(precision, ("fp32", "tf32", "bf16"), "--precision")
-    options.choice(on_bad, ("fail", "skip"), "--on-bad")
-    options.choice(on_size_mix, ("fail", "resize"), "--on-size-mix")
-    behind, span = options.colour(background), options.value_range(value_range)
+    decoding = options.decoding(on_bad, on_size_mix, background, value_range)
     options.apply_places(offline, data_root, cache_dir)
     from genbench.evaluation.evaluate import evaluate as measure
 
@@ -89,10 +87,7 @@ def evaluate(
             device=device,
             batch_size=batch_size,
             workers=num_workers,
-            on_bad=on_bad,  # type: ignore[arg-type]
-            on_size_mix=on_size_mix,  # type: ignore[arg-type]
-            background=behind,
-            value_range=span,
+            **decoding,
             allow_small=allow_small,
             progress=update,
             command=_public(sys.argv[1:]),

@@ -10,7 +10,6 @@ import typer
 
 from genbench.cli import options
 from genbench.cli.progress import progress
-from genbench.errors import UsageError
 
 if TYPE_CHECKING:
     from genbench.evaluation.neighbours import Neighbours
@@ -59,11 +58,8 @@ def neighbours(
     genbench neighbours samples/ --ref train.zip --worst --n 20 -o copies.png
     """
     options.choice(precision, ("fp32", "tf32", "bf16"), "--precision")
-    if out.suffix.lower() != ".png":
-        raise UsageError("E-USAGE", f"--out {out}", hint="the picture is a PNG file: name it so")
-    options.choice(on_bad, ("fail", "skip"), "--on-bad")
-    options.choice(on_size_mix, ("fail", "resize"), "--on-size-mix")
-    behind, span = options.colour(background), options.value_range(value_range)
+    options.png(out, "--out")
+    decoding = options.decoding(on_bad, on_size_mix, background, value_range)
     options.apply_places(offline, data_root, cache_dir)
     from genbench.data.base import Policy
     from genbench.evaluation.neighbours import neighbours as find
@@ -79,7 +75,7 @@ def neighbours(
             seed=seed,
             weights=weights,
             precision=precision,  # type: ignore[arg-type]  # checked above
-            policy=Policy(on_bad=on_bad, on_size_mix=on_size_mix, background=behind, value_range=span),  # type: ignore[arg-type]
+            policy=Policy(**decoding),
             device=device,
             batch_size=batch_size,
             workers=num_workers,

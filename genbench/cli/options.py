@@ -44,6 +44,22 @@ def choice(value: str, allowed: tuple[str, ...], option: str) -> str:
     return value
 
 
+def decoding(on_bad: str, on_size_mix: str, background: str | None, value_range: str | None = None) -> dict[str, Any]:
+    """The settings of `genbench.data.base.Policy` that these flags mean."""
+    return {
+        "on_bad": choice(on_bad, ("fail", "skip"), "--on-bad"),
+        "on_size_mix": choice(on_size_mix, ("fail", "resize"), "--on-size-mix"),
+        "background": colour(background),
+        "value_range": span(value_range),
+    }
+
+
+def png(path: Path, option: str) -> None:
+    """Raises UsageError for what is called otherwise."""
+    if path.suffix.lower() != ".png":
+        raise UsageError("E-USAGE", f"{option} {path}", hint="the picture is a PNG file: name it so")
+
+
 def colour(text: str | None) -> tuple[int, int, int] | None:
     """ "white", "black" or "R,G,B" with 0..255."""
     if text is None:
@@ -56,7 +72,7 @@ def colour(text: str | None) -> tuple[int, int, int] | None:
     return found
 
 
-def value_range(text: str | None) -> tuple[float, float] | None:
+def span(text: str | None) -> tuple[float, float] | None:
     """ "LOW,HIGH" with LOW below HIGH."""
     if text is None:
         return None

@@ -51,9 +51,7 @@ def build(
     genbench stats build my_images/ --extractor inception:clean -o my_images.safetensors
     """
     options.choice(precision, ("fp32", "tf32", "bf16"), "--precision")
-    options.choice(on_bad, ("fail", "skip"), "--on-bad")
-    options.choice(on_size_mix, ("fail", "resize"), "--on-size-mix")
-    behind = options.colour(background)
+    decoding = options.decoding(on_bad, on_size_mix, background)
     options.apply_places(offline, data_root, cache_dir)
     from genbench.data.base import Policy
     from genbench.evaluation.build import build_statistics
@@ -66,7 +64,7 @@ def build(
             max_features=max_features,
             weights=weights,
             precision=precision,  # type: ignore[arg-type]  # checked above
-            policy=Policy(on_bad=on_bad, on_size_mix=on_size_mix, background=behind),  # type: ignore[arg-type]
+            policy=Policy(**decoding),
             device=device,
             batch_size=batch_size,
             workers=num_workers,

@@ -74,7 +74,7 @@ def new(
     genbench study new --kind text-match a=out/a b=out/b --captions prompts.csv -o study/ --static study.html
     """
     options.choice(kind, KINDS, "--kind")
-    behind, span = options.colour(background), options.value_range(value_range)
+    behind, span = options.colour(background), options.span(value_range)
     options.apply_places(offline, data_root, cache_dir)
     named = _named(systems)
     from genbench.data.base import Policy
